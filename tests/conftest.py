@@ -14,16 +14,17 @@ from labs.runtimes.loopback import ANY_PORT_VARIABLE
 from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
 from provisioning.node.archive import pack, unpack
 
-# glibc gives memory back to the system after each large tensor, and torch, which asks for the next at once, then spends
-# two thirds of its time in page faults (of a batch of 64 images: 20,000 faults and 58 of 92 ms per image). Keeping it
-# gives the same results sooner. The C library reads this when a process starts: the suite's workers, and its kernels.
+# glibc gives memory back to the system after each large tensor, and torch, which asks for the next
+# at once, then spends two thirds of its time in page faults (of a batch of 64 images: 20,000 faults
+# and 58 of 92 ms per image). Keeping it gives the same results sooner. The C library reads this
+# when a process starts: the suite's workers, and its kernels.
 os.environ.update(
     {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31), "MALLOC_TOP_PAD_": str(2**26)}
 )
 
 
-# `make test` hands its own variables, such as PYTHON, to every process below it. A test's own `make` begins
-# without them.
+# `make test` hands its own variables, such as PYTHON, to every process below it. A test's own
+# `make` begins without them.
 for _name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "PYTHON", "ARGS", "MACHINES"):
     os.environ.pop(_name, None)
 
@@ -37,18 +38,34 @@ settings.load_profile("unhurried")
 os.environ[ANY_PORT_VARIABLE] = "1"
 
 
-# First, because xdist reads the groups in a hook of the same name: what is marked after it has no effect.
+#: Of a longer text or file, a test's id shows the beginning. Each of xdist's processes keeps all
+#: ids: those of four files of 20 MB took 1.4 GB.
+MOST_IN_ID = 60
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Return a short id of a long parameter; pytest numbers those that are the same."""
+    if not isinstance(val, str | bytes) or len(val) <= MOST_IN_ID:
+        return None
+    beginning = val[:MOST_IN_ID]
+    if isinstance(beginning, bytes):
+        beginning = beginning.decode("ascii", "backslashreplace")
+    return f"{beginning}..."
+
+
+# First, because xdist reads the groups in a hook of the same name: what is marked after it has no
+# effect.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what lies in a folder that is named like a marker, and keep together what must run on one worker.
+    """Mark what lies in a folder that is named like a marker, and keep together what must run on
+    one worker.
 
-    A file's tests share fixtures. All of provisioning shares more: testbeds claim ports and addresses of this machine.
+    A file's tests share fixtures. Files that share more name a group themselves, as `KNOWN_PORTS`.
     """
     path = config.getoption("--also")
     also = set(path.read_text(encoding="utf-8").splitlines()) if path else set()
     for item in items:
-        room = item.path.relative_to(Path(__file__).parent).as_posix()
-        group = "provisioning" if room.startswith("provisioning/") else room
+        room = group = _room_of(item.path)
         if room.startswith("notebooks/") and {"part", "number", "machine"} & set(
             getattr(item, "fixturenames", ())
         ):
@@ -64,18 +81,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(marker)
         if item.nodeid in also:
             item.add_marker("machine")
-    # Workers take groups in this order: what lasts long must not begin last. That is the largest group, and then
-    # whatever says by its own timeout that it may take longer than others.
-    items.sort(
-        key=lambda item: (
-            item.get_closest_marker("xdist_group").args != ("provisioning",),
-            -_timeout_s(item),
-        )
-    )
+    # Workers take groups in this order: what lasts long must not begin last. Its own timeout says
+    # that it may take longer than others.
+    items.sort(key=_timeout_s, reverse=True)
+
+
+def _room_of(path: Path) -> str:
+    """Return the path of a file of tests below ``tests/``; a deep dive's own tests lie in its
+    folder.
+    """
+    tests = Path(__file__).parent
+    return path.relative_to(tests if path.is_relative_to(tests) else PROJECT_DIR).as_posix()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take the name of a file for the ids of skipped tests, and of one whose tests run with the machines'."""
+    """Take the name of a file for the ids of skipped tests, and of one whose tests run with the
+    machines'.
+    """
     parser.addoption(
         "--skipped-to", type=Path, help="write the ids of skipped tests to a file, one per line"
     )
@@ -124,7 +146,8 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     programs = folder / ".venv" / "bin"
     programs.mkdir()
     for program in (Path(sys.prefix) / "bin").iterdir():
-        # A program in Python starts the Python beside it; of a linked one that would be this environment's.
+        # A program in Python starts the Python beside it; of a linked one that would be this
+        # environment's.
         if program.is_file() and program.read_bytes().startswith(b"#!"):
             shutil.copy(program, programs)
         else:

@@ -1,4 +1,6 @@
-"""A small course in a folder, in the real one's form: sources beside questions; and where any course's pages lead."""
+"""A small course in a folder, in the real one's form: sources beside questions; and where any
+course's pages lead.
+"""
 
 import json
 import re
@@ -77,15 +79,16 @@ def write_lesson(
 ) -> Lesson:
     """Write a lesson's source and questions, and return the lesson; its notebook is not built.
 
-    The id takes the place of ``{id}`` in both. A source that begins with '# ---' has its own front matter.
+    The id takes the place of ``{id}`` in both. A source that begins with '# ---' has its own front
+    matter.
     """
     place = course / "source" / folder / name
-    for one in (place, course / folder):
-        one.mkdir(parents=True, exist_ok=True)
+    place.mkdir(parents=True, exist_ok=True)
+    (course / folder).mkdir(parents=True, exist_ok=True)
     deeper = {"kind": "deeper"} if folder.endswith("deeper") else {}
     part = int(folder[0]) if folder[0].isdigit() else 9
-    told = {"id": id, "part": part} | FACTS | deeper | facts
-    lines = "".join(f"#     {key}: {json.dumps(value)}\n" for key, value in told.items())
+    front_matter = {"id": id, "part": part} | FACTS | deeper | facts
+    lines = "".join(f"#     {key}: {json.dumps(value)}\n" for key, value in front_matter.items())
     header = (
         "" if source.startswith("# ---") else f"# ---\n# jupyter:\n#   lesson:\n{lines}# ---\n\n"
     )
@@ -95,17 +98,19 @@ def write_lesson(
     if questions:
         text = questions.format(id=id) if questions is QUESTIONS else questions
         (place / "questions.py").write_text(text, encoding="utf-8")
-    return next(one for one in [*sources(course), *guides(course)] if one.folder == place)
+    return next(page for page in [*sources(course), *guides(course)] if page.folder == place)
 
 
 def build_all(course: Path) -> None:
     """Build the notebooks of a small course."""
-    for one in sources(course):
-        write(one)
+    for source in sources(course):
+        write(source)
 
 
 def links(pages: Iterable[Path]) -> list[tuple[Path, Path]]:
-    """Return each link within a folder, of pages and notebooks, as the page and the path it leads to."""
+    """Return each link within a folder, of pages and notebooks, as the page and the path it leads
+    to.
+    """
     found = []
     for page in pages:
         text = page.read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,14 +13,16 @@ _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 _MACHINE = {
-    **{
-        "cpu_model": "a processor",
-        "architecture": "x86_64",
-        "cpu_flags": [],
-        "cpu_count": 2,
-        "memory_bytes": 1 << 33,
-    },
-    **{"system": "Linux", "python": "3.11", "gpus": [], "testbed": {}, "emulator": ""},
+    "cpu_model": "a processor",
+    "architecture": "x86_64",
+    "cpu_flags": [],
+    "cpu_count": 2,
+    "memory_bytes": 1 << 33,
+    "system": "Linux",
+    "python": "3.11",
+    "gpus": [],
+    "testbed": {},
+    "emulator": "",
 }
 _MODEL = {"name": "model.onnx", "sha256": "0" * 64, "size_bytes": 9_000_000}
 
@@ -40,31 +43,25 @@ def completed(**fields: object) -> dict:
             load["server"] = {"requests": len(samples), "executions": 0, **zeros, **load["server"]}
         fields["load"] = load
     return {
-        **{
-            "type": "measurement",
-            "kind": "latency",
-            "option": "x",
-            "samples": [0.01] * 100,
-            "batch_size": 1,
-        },
-        **{
-            "backend": "onnxruntime",
-            "provider_requested": "CPUExecutionProvider",
-            "providers_used": {},
-        },
-        **{
-            "precision": "fp32",
-            "threads": {"intra_op": 0, "inter_op": 0},
-            "warmup_count": 5,
-            "warmup_settled": True,
-        },
-        **{
-            "started_at": _EPOCH.isoformat(),
-            "monotonic_start_s": 0.0,
-            "monotonic_end_s": 1.0,
-            "libraries": {},
-        },
-        **{"code_version": "1", "details": {}, "record_id": "0" * 32},
+        "type": "measurement",
+        "kind": "latency",
+        "option": "x",
+        "samples": [0.01] * 100,
+        "batch_size": 1,
+        "backend": "onnxruntime",
+        "provider_requested": "CPUExecutionProvider",
+        "providers_used": {},
+        "precision": "fp32",
+        "threads": {"intra_op": 0, "inter_op": 0},
+        "warmup_count": 5,
+        "warmup_settled": True,
+        "started_at": _EPOCH.isoformat(),
+        "monotonic_start_s": 0.0,
+        "monotonic_end_s": 1.0,
+        "libraries": {},
+        "code_version": "1",
+        "details": {},
+        "record_id": "0" * 32,
         **fields,
         "machine": {**_MACHINE, **fields.get("machine", {})},
         "model": {**_MODEL, **fields.get("model", {})},
@@ -113,7 +110,12 @@ class Entries(list):
         photos: int = 100,
         **fields: object,
     ) -> Entries:
-        """Append an option's size, its answers, of which so many in a hundred are right, its latencies and batches."""
+        """Append an option's size, its answers, of which so many in a hundred are right, its
+        latencies and batches; its file is like no other option's.
+        """
+        sha256 = hashlib.sha256(option.encode()).hexdigest()
+        file = {"name": f"{option}.onnx", "sha256": sha256, "size_bytes": round(size_bytes)}
+        fields = {"model": file, **fields}
         self.measured("size", option, [size_bytes], **fields)
         self.measured(
             "accuracy", option, [int(place % 100 < right) for place in range(photos)], **fields

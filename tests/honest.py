@@ -1,7 +1,8 @@
-"""Honest work, made from the lessons' own solutions: what the ledger and the notebooks of a diligent student hold.
+"""Honest work, made from the lessons' own solutions: what the ledger and the notebooks of a
+diligent student hold.
 
-Of each lesson of the course as it is, functions, files and predictions are answered. Answers and records that rest on
-what was measured are a recording's matter (``tests.grading.recorded``).
+Of each lesson of the course as it is, functions, files and predictions are answered. Answers and
+records that rest on what was measured are a recording's matter (``tests.grading.recorded``).
 """
 
 import ast
@@ -23,13 +24,15 @@ from grading.builder.notebook import build
 from grading.builder.questions import written
 from grading.builder.repository import solved_text
 from grading.builder.solve import guesses
-from grading.grade.artefacts.again import is_model
+from grading.grade.artefacts.reopen import is_model
+from labs.assets.manifest import sha256_of
 from labs.checkpoints.notebook import kept_of
 from labs.course.assignment import assignment
-from labs.course.calls import call
 from labs.course.lessons import Lesson, lessons
 from labs.course.question import HANDED, SUBJECT, all_questions, question
+from labs.judge.calls import call
 from tests.entries import Entries
+from tests.grading.exported import NAME, exported
 from tests.grading.recorded import MODEL
 
 #: Times that a clock may have taken, and that fit into the run around them.
@@ -45,20 +48,22 @@ FILE = {
 
 
 def honest(part: int | None = None) -> Entries:
-    """Return a ledger in which whatever needs no recording is answered right, new at each call: predictions first."""
+    """Return a ledger in which whatever needs no recording is answered right, new at each call:
+    predictions first.
+    """
     asked = tuple(lessons() if part is None else assignment().lessons(part))
     return copy.deepcopy(_honest(asked))
 
 
 @functools.cache
 def _honest(lessons: tuple[Lesson, ...]) -> Entries:
-    asked = [(lesson, id, one) for lesson in lessons for id, one in written(lesson).items()]
-    predictions = [(id, one) for _, id, one in asked if one.values["kind"] == "prediction"]
+    asked = [(lesson, id, source) for lesson in lessons for id, source in written(lesson).items()]
+    predictions = [(id, source) for _, id, source in asked if source.values["kind"] == "prediction"]
     entries = Entries()
-    for id, one in predictions:
-        entries.predicted(id, guesses(one))
-    for place, (_, one) in enumerate(predictions):
-        about = dict(one.values["about"])
+    for id, source in predictions:
+        entries.predicted(id, guesses(source))
+    for place, (_, source) in enumerate(predictions):
+        about = dict(source.values["about"])
         if "subject" in about:
             entries.observed(about["subject"], {})
         elif about["kind"] in _SAMPLES:
@@ -67,8 +72,8 @@ def _honest(lessons: tuple[Lesson, ...]) -> Entries:
             entries.measured(
                 about.pop("kind"), about.pop("option", "x"), samples, model=FILE, **about
             )
-    for lesson, id, one in asked:
-        if one.values["kind"] == "function":
+    for lesson, id, source in asked:
+        if source.values["kind"] == "function":
             outputs = call(solutions(lesson)[id], [case["args"] for case in question(id).cases])
             cell = next(
                 cell
@@ -76,19 +81,21 @@ def _honest(lessons: tuple[Lesson, ...]) -> Entries:
                 if cell.metadata.get("question") == id
             )
             entries.answered(id, {"source": cell.source, "outputs": outputs})
-        elif one.values["kind"] == "file":
-            entries.observed(SUBJECT + id, dict(one.good) | {HANDED: handed(lesson, id)})
+        elif source.values["kind"] == "file":
+            entries.observed(SUBJECT + id, dict(source.good) | {HANDED: handed(lesson, id)})
     return entries
 
 
 def handed(lesson: Lesson, id: str) -> dict[str, dict]:
-    """Return what a solved cell hands over for a question about a file; of a model, the recorded one's hash."""
-    asked, cells = (
-        question(id),
-        [one for one in build(lesson, solved=True).cells if one.cell_type == "code"],
-    )
+    """Return what a solved cell hands over for a question about a file; of a model, the recorded
+    one's hash.
+    """
+    asked = question(id)
+    cells = [cell for cell in build(lesson, solved=True).cells if cell.cell_type == "code"]
     if asked.told:
         return {}
+    if id == "compile.export":
+        return {NAME: {"sha256": sha256_of(exported())}}
     if is_model(asked):
         return {MODEL.name: {"sha256": hashlib.sha256(MODEL.read_bytes()).hexdigest()}}
     source = next(cell.source for cell in cells if cell.metadata.get("question") == id)
@@ -96,15 +103,11 @@ def handed(lesson: Lesson, id: str) -> dict[str, dict]:
     if first.startswith("%%writefile"):
         return {first.partition("/")[2]: {"text": f"{rest}\n"}}
     if "inspect.getsource" in source:  # which knows no source that a test runs
-        functions = [
-            ast.unparse(one) for one in ast.parse(source).body if isinstance(one, ast.FunctionDef)
-        ]
-        return {
-            "shared_kernel.py": {
-                "text": "\n".join(["from numba import cuda, float32", "TILE = 8", *functions])
-            }
-        }
-    made: list[dict] = []
+        nodes = ast.parse(source).body
+        functions = [ast.unparse(node) for node in nodes if isinstance(node, ast.FunctionDef)]
+        text = "\n".join(["from numba import cuda, float32", "TILE = 8", *functions])
+        return {"shared_kernel.py": {"text": text}}
+    files: list[dict] = []
     with tempfile.TemporaryDirectory() as folder:
         # What such cells take from those before them: texts, and places to write to.
         places = {
@@ -122,23 +125,22 @@ def handed(lesson: Lesson, id: str) -> dict[str, dict]:
         }
         for place in places.values():
             place.mkdir()
-        exec(source, scope | {"check": lambda _, one: made.append(kept_of(one))})
-    return made[0]
+        exec(source, scope | {"check": lambda _, answer: files.append(kept_of(answer))})
+    return files[0]
 
 
 def _texts(cells: Iterable[NotebookNode]) -> dict[str, object]:
     """Return the texts to which cells give names."""
-    found = {}
+    texts = {}
     for cell in cells:
         with suppress(SyntaxError):  # another program's text
-            for one in ast.parse(cell.source).body:
-                if isinstance(one, ast.Assign) and isinstance(one.value, ast.Constant):
-                    found |= {
-                        to.id: one.value.value for to in one.targets if isinstance(to, ast.Name)
-                    }
-    return found
+            for node in ast.parse(cell.source).body:
+                if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+                    names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+                    texts |= dict.fromkeys(names, node.value.value)
+    return texts
 
 
 def earned(entries: list[dict]) -> set[str]:
     """Return the questions that a ledger has answered right."""
-    return {id for id, one in all_questions().items() if one.verdict(entries).ok}
+    return {id for id, asked in all_questions().items() if asked.verdict(entries).ok}

@@ -1,8 +1,8 @@
 """Which modules are reached from a lesson, a command, a machine's script or the gate.
 
-A module is reached by an import, or because a string of a reached file names it. Many processes begin
-with such a name: ``python -m labs.edge``, ``labs/bench/gpu.py``, ``labs.checkpoints.reads.pi:board``.
-Docstrings and comments start nothing, so they do not count.
+A module is reached by an import, or because a string of a reached file names it. Many processes
+begin with such a name: ``python -m labs.edge``, ``labs/bench/gpu.py``,
+``labs.checkpoints.reads.pi:board``. Docstrings and comments start nothing, so they do not count.
 """
 
 import ast
@@ -13,10 +13,14 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import PurePosixPath
 
-from labs.workspace import PROJECT_DIR
+from labs.workspace import PROJECT_DIR, deeper_packages
 
 #: Folders of modules. Of tests, only what `make` starts is reached, such as the benchmarks.
-PACKAGES = ("assets", "grading", "labs", "provisioning", "tests")
+PACKAGES = ("assets", "chameleon_rehearsal", "grading", "labs", "provisioning", "tests")
+#: The folder of the one package that does not lie at the root. Its tests reach nothing.
+_REHEARSAL = "provisioning/rehearsal/"
+
+_FOLDERS = tuple(f"{package}/" for package in PACKAGES)
 
 #: Data, pages for browsers and settings of tools, which start no process.
 _STARTS_NOTHING = (
@@ -53,10 +57,26 @@ def modules() -> dict[str, str]:
     """Return the path of each module by its full name; a package's path is its ``__init__.py``."""
     paths = {}
     for path in files():
-        if path.endswith(".py") and path.startswith(tuple(f"{package}/" for package in PACKAGES)):
-            name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        place = _place(path)
+        if path.endswith(".py") and place.startswith(_FOLDERS):
+            name = place.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
             paths[name] = path
     return paths
+
+
+def _place(path: str) -> str:
+    """Return a file's path as imports see it: a deep dive's package is below ``labs/deeper``, and
+    the rehearsal at the root.
+    """
+    if path.startswith(f"{_REHEARSAL}chameleon_rehearsal/"):
+        return path.removeprefix(_REHEARSAL)
+    if path.startswith(f"{_REHEARSAL}tests/"):
+        return f"tests/{path}"
+    for id, folder in deeper_packages().items():
+        package = f"{folder.relative_to(PROJECT_DIR).as_posix()}/"
+        if path.startswith(package):
+            return f"labs/deeper/{id}/{path.removeprefix(package)}"
+    return path
 
 
 @cache
@@ -72,7 +92,10 @@ def begins_by_itself(path: str) -> bool:
     """Return whether a file is a lesson's source, a room's command, or a text of commands."""
     if path.endswith(".py"):
         commands = {f"{package}/__main__.py" for package in PACKAGES}
-        return path.startswith("notebooks/") or path in commands
+        is_lesson = path.startswith("notebooks/") and "/tests/" not in path
+        return (is_lesson and path not in modules().values()) or path in commands
+    if path == f"{_REHEARSAL}pyproject.toml":  # its command, and what pytest loads
+        return True
     return not path.startswith("tests/") and not path.endswith(_STARTS_NOTHING)
 
 
@@ -139,11 +162,12 @@ def _named(text: str, path: str) -> Iterator[str]:
 
 
 def _named_in_two_parts(strings: Sequence[str], path: str) -> Iterator[str]:
-    """Yield the modules that a source names as ``f"{__name__}.notebook"`` or ``f"labs.judge.inside.{name}"``.
+    """Yield the modules that a source names as ``f"{__name__}.notebook"`` or
+    ``f"labs.judge.inside.{name}"``.
 
     In the second form the last parts stand elsewhere in the source, such as in a table.
     """
-    own_package = path.rpartition("/")[0].replace("/", ".")
+    own_package = _place(path).rpartition("/")[0].replace("/", ".")
     packages = [string.removesuffix(".") for string in strings if string.endswith(".")]
     for string in strings:
         last_part = string.partition(":")[0]
@@ -153,8 +177,10 @@ def _named_in_two_parts(strings: Sequence[str], path: str) -> Iterator[str]:
 
 
 def _started_by_python(text: str, path: str) -> str:
-    """Return the module that Python itself runs if the folder that a string names is on its path."""
-    package = path.rpartition("/")[0].replace("/", ".")
+    """Return the module that Python itself runs if the folder that a string names is on its
+    path.
+    """
+    package = _place(path).rpartition("/")[0].replace("/", ".")
     return f"{package}.{text}.sitecustomize"
 
 
@@ -172,7 +198,8 @@ def reached_from(path: str) -> frozenset[str]:
             names.add(_started_by_python(string, path))
     else:
         names = set(_named(text, path))
-    # Most candidates are no module. A folder without `__init__.py` is no package that an import runs.
+    # Most candidates are no module. A folder without `__init__.py` is no package that an import
+    # runs.
     names &= modules().keys()
     packages = {package for name in names for package in _packages_of(name)}
     return frozenset(names | packages & modules().keys())

@@ -1,4 +1,6 @@
-"""What is installed says the same everywhere; set-up that cannot go on; the course where people look for it."""
+"""What is installed says the same everywhere; set-up that cannot go on; the course where people
+look for it.
+"""
 
 import ast
 import json
@@ -19,7 +21,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from labs.runtimes.providers import environments
-from provisioning.computer import Machine
+from provisioning.computer import Computer
 from provisioning.front.lab import LABEXTENSIONS, SETTINGS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,17 +36,19 @@ EXTRAS = re.search(r"^EXTRAS := (\S+)$", MAKEFILE, re.M).group(1)
 ONNX_RUNTIMES = {"onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-migraphx"}
 
 
-#: The extras that a folder's code is installed with, the longest name first; '' is the package's own dependencies.
+#: The extras that a folder's code is installed with, the longest name first; '' is the package's
+#: own dependencies.
 EXTRAS_OF = {
     "provisioning/front": ("", "labs", "provisioning", "rehearsal"),
     "assets/recipes": ("", "labs", "recipes"),
     **{
         f"labs/{name}": ("", "labs", "serving")
-        for name in "checkpoints/reads serve load observe tokens widgets".split()
+        for name in ["checkpoints/reads", "serve", "load", "widgets"]
     },
     "labs": ("", "labs"),
     # A class is planned on the instructor's machine.
     "provisioning/classroom": ("", "provisioning", "grading"),
+    # Its own pyproject.toml has the same, and its tests hold it to that.
     "provisioning/rehearsal": ("", "provisioning", "rehearsal"),
     "provisioning": ("", "provisioning"),
     "grading/builder": ("", "grading", "labs", "site"),
@@ -53,7 +57,8 @@ EXTRAS_OF = {
     "notebooks": ("", "provisioning", "labs", "serving"),
 }
 
-#: Packages that are imported and not declared, by the declared one whose interface they are a part of.
+#: Packages that are imported and not declared, by the declared one whose interface they are a part
+#: of.
 PART_OF = {
     "docutils": "sphinx",
     "fabric": "python-chi",
@@ -71,11 +76,18 @@ PART_OF = {
     "tornado": "jupyterlab",
 }
 
-#: Modules that another process or environment gives to its own code, students' programs among them, and one that is
-#: used where it is installed.
-NOT_PACKAGES = set(
-    "app classifier food intake triton_python_backend_utils uvloop worker yaml".split()
-)
+#: Modules that another process or environment gives to its own code, students' programs among them,
+#: and one that is used where it is installed.
+NOT_PACKAGES = {
+    "app",
+    "classifier",
+    "food",
+    "intake",
+    "triton_python_backend_utils",
+    "uvloop",
+    "worker",
+    "yaml",
+}
 
 
 _LINES = [
@@ -83,7 +95,7 @@ _LINES = [
     for line in (ROOT / "constraints.txt").read_text().splitlines()
     if line and not line.startswith("#")
 ]
-CONSTRAINTS = {canonicalize_name(one.name): one for one in map(Requirement, _LINES)}
+CONSTRAINTS = {canonicalize_name(pin.name): pin for pin in map(Requirement, _LINES)}
 
 DECLARED = [
     (extra, Requirement(line))
@@ -97,15 +109,19 @@ def test_every_declared_package_has_a_constraint_that_fits(
     extra: str, requirement: Requirement
 ) -> None:
     """Each package is constrained, to a version that its declared range admits."""
-    constraint = CONSTRAINTS[canonicalize_name(requirement.name)]
+    constraint = CONSTRAINTS.get(canonicalize_name(requirement.name))
+    assert constraint, f"{requirement.name} has no constraint: make pins"
     pinned = [spec.version for spec in constraint.specifier if spec.operator == "=="]
     lowest = [spec.version for spec in constraint.specifier if spec.operator == ">="]
-    assert pinned or lowest, f"{constraint} states no version"
-    assert all(requirement.specifier.contains(version) for version in pinned or lowest)
+    assert pinned or lowest, f"{constraint} states no version: make pins"
+    is_admitted = [requirement.specifier.contains(version) for version in pinned or lowest]
+    assert all(is_admitted), f"{constraint} is outside of {requirement}: make pins"
 
 
 def test_everything_is_pinned_and_torch_to_one_minor_version_wherever_it_is_named() -> None:
-    """Of torch and torchvision, each machine takes the build that fits it; only nodes have versions of their own."""
+    """Of torch and torchvision, each machine takes the build that fits it; only nodes have versions
+    of their own.
+    """
     ranged = {
         name for name, c in CONSTRAINTS.items() if not any(s.operator == "==" for s in c.specifier)
     }
@@ -117,19 +133,16 @@ def test_everything_is_pinned_and_torch_to_one_minor_version_wherever_it_is_name
     ]
     files = [path for path in files if path.suffix in (".toml", ".txt", ".yml")]
     limits = r"(?:[<>=!~]=|[<>]) *[\d.]+"
-    named = [
-        (path, name, SpecifierSet(said))
-        for path in files
-        if not path.is_relative_to(ROOT / "provisioning" / "node")
-        for name, said in re.findall(
-            rf"\b(torch|torchvision) *({limits}(?: *, *{limits})*)", path.read_text("utf-8")
-        )
-    ]
+    range_of = re.compile(rf"\b(torch|torchvision) *({limits}(?: *, *{limits})*)")
+    named = []
+    for path in files:
+        if not path.is_relative_to(ROOT / "provisioning" / "node"):
+            ranges = range_of.findall(path.read_text("utf-8"))
+            named += [(path, name, SpecifierSet(text)) for name, text in ranges]
     assert {path.name for path, _, _ in named} >= {"pyproject.toml", "constraints.txt"}
     for path, name, said in named:
-        (lowest,) = [
-            Version(one.version) for one in CONSTRAINTS[name].specifier if one.operator == ">="
-        ]
+        pinned = CONSTRAINTS[name].specifier
+        (lowest,) = [Version(bound.version) for bound in pinned if bound.operator == ">="]
         inside = [
             f"{lowest.major}.{minor}.9"
             for minor in range(99)
@@ -139,7 +152,9 @@ def test_everything_is_pinned_and_torch_to_one_minor_version_wherever_it_is_name
 
 
 def test_conda_brings_the_tools_and_make_brings_the_packages() -> None:
-    """One way installs packages, so that both give the same; conda's Python has all of them on macOS too."""
+    """One way installs packages, so that both give the same; conda's Python has all of them on
+    macOS too.
+    """
     text = (ROOT / "environment.yml").read_text(encoding="utf-8")
     tools = {str(entry).partition("=")[0] for entry in yaml.safe_load(text)["dependencies"]}
     assert tools == {"python", "make", "cxx-compiler"}
@@ -150,18 +165,19 @@ def test_conda_brings_the_tools_and_make_brings_the_packages() -> None:
     tried = re.search(r"^for name in \S+ (.+); do$", chooser, re.M).group(1).split()
     assert python.replace("=", "") in tried
     major, minor = map(int, python.removeprefix("python=").split("."))
-    assert Machine("Darwin", "arm64", (14,), (major, minor, 0)).wrong_python() == ""
+    assert Computer("Darwin", "arm64", (14,), (major, minor, 0)).wrong_python() == ""
     assert "conda activate model-serving-labs && make setup" in text
     wanted = SpecifierSet(PROJECT["requires-python"])
-    assert all(
-        wanted.contains(f"{one.removeprefix('python')}.2") for one in tried if one != "python3"
-    )
+    versions = [name.removeprefix("python") for name in tried if name != "python3"]
+    assert all(wanted.contains(f"{version}.2") for version in versions)
 
 
 def resolve(
     version: str, extras: Sequence[str], folder: Path, *options: str, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Ask the resolver for wheels of the pinned versions for one Python; skip the test without a network."""
+    """Ask the resolver for wheels of the pinned versions for one Python; skip the test without a
+    network.
+    """
     line = [
         Path(sys.executable).with_name("uv"),
         "pip",
@@ -189,31 +205,46 @@ def resolve(
     return done
 
 
-#: What Debian 12 has, Ubuntu 24.04, Debian 13 and Debian 14; the oldest could not have the versions that were pinned.
+#: What Debian 12 has, Ubuntu 24.04, Debian 13 and Debian 14; the oldest could not have the versions
+#: that were pinned.
 @pytest.mark.parametrize("version", ["3.11.2", "3.12", "3.13", "3.14"])
 def test_the_pinned_versions_fit_every_python_that_is_promised(
     version: str, tmp_path: Path
 ) -> None:
-    """One set of versions for all of them, each with a wheel; asked of the resolver, so skipped without a network."""
+    """One set of versions for all of them, each with a wheel; asked of the resolver, so skipped
+    without a network.
+    """
     done = resolve(version, EXTRAS.split(","), tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, f"make pins: {done.stderr}"
 
 
 def _imported() -> set[tuple[str, str]]:
-    """Return every outside package that is imported, with the key of ``EXTRAS_OF`` for the folder that imports it."""
+    """Return every outside package that is imported, with the key of ``EXTRAS_OF`` for the folder
+    that imports it.
+    """
     owners, imported = packages_distributions(), set()
     ours = {*sys.stdlib_module_names, *NOT_PACKAGES, "labs", "provisioning", "grading"}
+    rooms = [folder for folder in EXTRAS_OF if "/" not in folder]
+    # pytest alone loads the rehearsal's plugin; its tests are no part of it.
+    ours |= {"chameleon_rehearsal", "pytest"}
+    left_out = ROOT / "provisioning" / "rehearsal" / "tests"
     sources = [
-        path for folder in EXTRAS_OF if "/" not in folder for path in (ROOT / folder).rglob("*.py")
+        path
+        for room in rooms
+        for path in (ROOT / room).rglob("*.py")
+        if not path.is_relative_to(left_out)
     ]
     for path in sources:
         name = path.relative_to(ROOT).as_posix()
+        if "/tests/" in name or path.name == "conftest.py":  # those of a deep dive
+            continue
         folder = next(folder for folder in EXTRAS_OF if name.startswith(folder + "/"))
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             modules += [node.module] if isinstance(node, ast.ImportFrom) else []
             for top in {module.split(".")[0] for module in modules} - ours:
-                # Some files run alone, with their neighbours on the path: in Triton, or as a kernel starts.
+                # Some files run alone, with their neighbours on the path: in Triton, or as a kernel
+                # starts.
                 if not path.with_name(f"{top}.py").is_file():
                     imported.add((folder, canonicalize_name(owners.get(top, [top])[0])))
     return imported
@@ -226,7 +257,11 @@ def test_what_a_room_imports_is_declared_for_it() -> None:
         for folder in EXTRAS_OF
     }
     # Scripts that run in an environment of their own import what is pinned there.
-    pinned = [line for one in environments().values() for line in (one.wheel, *one.requirements)]
+    pinned = [
+        line
+        for environment in environments().values()
+        for line in (environment.wheel, *environment.requirements)
+    ]
     own = {canonicalize_name(Requirement(line).name) for line in pinned}
     missing = {
         (folder, package)
@@ -243,7 +278,9 @@ def test_what_is_not_declared_comes_with_a_package_that_is(package: str, bringer
 
 
 def test_no_install_has_more_than_it_may() -> None:
-    """At most one ONNX Runtime in the package's own environment: they overwrite each other's files."""
+    """At most one ONNX Runtime in the package's own environment: they overwrite each other's
+    files.
+    """
     assert ONNX_RUNTIMES & {canonicalize_name(r.name) for _, r in DECLARED} == {"onnxruntime"}
     light = {canonicalize_name(r.name) for extra, r in DECLARED if extra in ("", "provisioning")}
     assert not light & (
@@ -252,14 +289,18 @@ def test_no_install_has_more_than_it_may() -> None:
 
 
 def test_tests_that_belong_together_run_on_one_worker(request: pytest.FixtureRequest) -> None:
-    """pytest-xdist reads a test's group from its name: where it is not there, files share no fixtures, in silence."""
+    """pytest-xdist reads a test's group from its name: where it is not there, files share no
+    fixtures, in silence.
+    """
     if "PYTEST_XDIST_WORKER" not in os.environ:
         pytest.skip("all tests run in one process")
     assert request.node.nodeid.endswith("@test_environment.py")
 
 
 def tool(name: str, *arguments: object) -> str:
-    """Return what a linter of the course's own environment complains of; nothing where it is content."""
+    """Return what a linter of the course's own environment complains of; nothing where it is
+    content.
+    """
     line = [Path(sys.executable).with_name(name), *arguments]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 0 or done.stdout + done.stderr, (
@@ -271,7 +312,10 @@ def tool(name: str, *arguments: object) -> str:
 @pytest.mark.parametrize(
     ("schema", "path"),
     [
-        *(("github-workflows", f".github/workflows/{name}.yml") for name in ("gate", "site")),
+        *(
+            ("github-workflows", f".github/workflows/{name}.yml")
+            for name in ("gate", "release", "site")
+        ),
         *(
             ("github-issue-forms", f".github/ISSUE_TEMPLATE/{name}.yml")
             for name in ("bug", "first-lease", "lesson")
@@ -287,15 +331,18 @@ def test_what_others_read_is_written_by_their_schema(schema: str, path: str):
 
 
 def test_a_release_has_one_version_and_one_date():
-    """What is installed, what is cited, and the newest notes; later ones gather under [Unreleased]."""
+    """What is installed, what is cited, and the newest notes; later ones gather under
+    [Unreleased].
+    """
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     notes = re.findall(
         r"^## \[(\d\S+)\] - (\S+)$",
         (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
         re.MULTILINE,
     )
-    assert (cited["version"], str(cited["date-released"])) == notes[0]
-    assert PROJECT["version"] == notes[0][0]
+    publish = "one command writes all three: python -m grading publish release VERSION"
+    assert (cited["version"], str(cited["date-released"])) == notes[0], publish
+    assert PROJECT["version"] == notes[0][0], publish
 
 
 def test_github_runs_the_same_gate():
@@ -310,18 +357,17 @@ def test_github_runs_the_same_gate():
 
 
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
-#: What CI and containers run, by the file that says so: steps of workflows, and the recipes and scripts they call.
+#: What CI and containers run, by the file that says so: steps of workflows, and the recipes and
+#: scripts they call.
 CI = {
     ".ci/run": (ROOT / ".ci" / "run").read_text(encoding="utf-8"),
     "Makefile": re.search(r"^front-door:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE).group(1),
-    "devcontainer.json": "\n".join(
-        CONTAINER[name] for name in ("postCreateCommand", "postAttachCommand")
-    ),
-} | {
-    f"{path.name}, {name}": "\n".join(step["run"] for step in job["steps"] if "run" in step)
-    for path in sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
-    for name, job in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].items()
+    "devcontainer.json": f"{CONTAINER['postCreateCommand']}\n{CONTAINER['postAttachCommand']}",
 }
+for _path in sorted((ROOT / ".github" / "workflows").glob("*.y*ml")):
+    for _name, _job in yaml.safe_load(_path.read_text(encoding="utf-8"))["jobs"].items():
+        _commands = [step["run"] for step in _job["steps"] if "run" in step]
+        CI[f"{_path.name}, {_name}"] = "\n".join(_commands)
 
 
 @pytest.mark.parametrize("place", CI)
@@ -341,14 +387,18 @@ def test_every_path_and_target_that_ci_names_is_there(place: str):
 
 
 def test_the_image_is_clean_to_hadolint_and_holds_no_solutions():
-    """Linted with the course's own hadolint; solutions and the graders' room are not sent to the builder."""
+    """Linted with the course's own hadolint; solutions and the graders' room are not sent to the
+    builder.
+    """
     assert tool("hadolint", ROOT / "Dockerfile") == ""
     left_out = set((ROOT / ".dockerignore").read_text(encoding="utf-8").split())
     assert {"grading", "notebooks/source", "notebooks/instructor", "tests"} <= left_out
 
 
 def test_the_image_starts_the_front_page(tmp_path: Path):
-    """The settings that the image writes for JupyterLab are JSON and name the page's two halves, which are there."""
+    """The settings that the image writes for JupyterLab are JSON and name the page's two halves,
+    which are there.
+    """
     (run,) = re.findall(
         r"^RUN mkdir -p /etc/jupyter.+?[^\\]$", DOCKERFILE, re.MULTILINE | re.DOTALL
     )
@@ -367,7 +417,9 @@ def test_the_image_starts_the_front_page(tmp_path: Path):
 
 
 def test_a_new_image_brings_new_lessons_and_overwrites_none(tmp_path: Path):
-    """What the container runs at its start, on a volume that holds a student's work, and on an empty one."""
+    """What the container runs at its start, on a volume that holds a student's work, and on an
+    empty one.
+    """
     (command,) = re.findall(r"^CMD (.+)$", DOCKERFILE, re.MULTILINE)
     shell, flag, script = json.loads(command)
     script = script.replace("/opt/", f"{tmp_path}/opt/").replace("/home/", f"{tmp_path}/home/")

@@ -1,4 +1,6 @@
-"""The course is a folder: a copied, moved, renamed or linked one works on itself, and no copy reaches the first one."""
+"""The course is a folder: a copied, moved, renamed or linked one works on itself, and no copy
+reaches the first one.
+"""
 
 import os
 import re
@@ -18,7 +20,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def run(*words: object, folder: Path, ends: int = 0, **variables: str) -> str:
-    """Return what a command says to a reader who has no environment active; it must end with that status."""
+    """Return what a command says to a reader who has no environment active; it must end with that
+    status.
+    """
     given = {"PATH": os.defpath, "HOME": os.environ["HOME"], "LANG": "C.UTF-8", **variables}
     line = [str(word) for word in words]
     done = subprocess.run(line, cwd=folder, env=given, capture_output=True, text=True, check=False)
@@ -28,9 +32,11 @@ def run(*words: object, folder: Path, ends: int = 0, **variables: str) -> str:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a student's folder with an environment that set-up has finished; its packages are this one's.
+    """Return a student's folder with an environment that set-up has finished; its packages are this
+    one's.
 
-    The folder's name has a space and a quote, which pip writes into its programs in another way than a plain name.
+    The folder's name has a space and a quote, which pip writes into its programs in another way
+    than a plain name.
     """
     folder = unpack_course(tmp_path_factory.mktemp("a student's") / "course")
     environment = folder / ".venv"
@@ -97,7 +103,14 @@ def through_a_link(first: Path, folder: Path) -> Path:
     return folder / "link"
 
 
-PLACES = (copied, copied_with_hard_links, moved, with_a_space, through_a_link)
+#: A folder whose name has a space is the hardest copy; the others take long, too.
+PLACES = [
+    with_a_space,
+    pytest.param(copied, marks=pytest.mark.slow),
+    pytest.param(copied_with_hard_links, marks=pytest.mark.slow),
+    pytest.param(moved, marks=pytest.mark.slow),
+    pytest.param(through_a_link, marks=pytest.mark.slow),
+]
 
 
 @pytest.fixture(params=PLACES, ids=lambda place: place.__name__)
@@ -114,28 +127,35 @@ def results(said: str) -> Path:
 
 
 SAY = "from labs.workspace import workspace_dir; print(workspace_dir())"
-#: A kernel as Jupyter's server starts it: by the kernel's own specification, in the notebook's folder.
+#: A kernel as Jupyter's server starts it: by the kernel's own specification, in the notebook's
+#: folder.
 KERNEL = textwrap.dedent(
     f"""
     from jupyter_client.manager import start_new_kernel
 
     def show(message):
-        print(message["content"].get("text") or "\\n".join(message["content"].get("traceback", ())), end="")
+        content = message["content"]
+        print(content.get("text") or "\\n".join(content.get("traceback", ())), end="")
 
     manager, client = start_new_kernel()
-    client.execute_interactive({f"{SAY}; from labs.checkpoints.begin import begin; begin('start')"!r}, output_hook=show)
+    cell = {f"{SAY}; from labs.checkpoints.begin import begin; begin('start')"!r}
+    client.execute_interactive(cell, output_hook=show)
     manager.shutdown_kernel(now=True)
     """
 )
 
 
 def kernel(python: Path, folder: Path) -> str:
-    """Return what the first cell of a lesson says in a folder of notebooks, to which a kernel belongs."""
+    """Return what the first cell of a lesson says in a folder of notebooks, to which a kernel
+    belongs.
+    """
     return run(python, "-c", KERNEL, folder=folder)
 
 
 def test_every_way_to_the_course_works_on_the_folder_that_it_is_in(place: Path):
-    """Make, the program, the program from elsewhere, an activated shell, pytest's Python and a kernel."""
+    """Make, the program, the program from elsewhere, an activated shell, pytest's Python and a
+    kernel.
+    """
     own = place.resolve() / "workspace"
     program, python = place / ".venv" / "bin" / "msl", place / ".venv" / "bin" / "python"
     assert results(run(program, "doctor", folder=Path("/"))) == own
@@ -152,7 +172,9 @@ def test_every_way_to_the_course_works_on_the_folder_that_it_is_in(place: Path):
 
 
 def test_set_up_repairs_what_names_another_folder_and_downloads_nothing(place: Path, first: Path):
-    """Also programs and an activation that still name the first folder; in the first one, no byte changes."""
+    """Also programs and an activation that still name the first folder; in the first one, no byte
+    changes.
+    """
     watched = [
         path
         for path in first.rglob(".venv/**/*")
@@ -187,7 +209,9 @@ def test_set_up_repairs_what_names_another_folder_and_downloads_nothing(place: P
 
 
 def test_who_uses_one_folders_environment_on_a_copy_is_told(first: Path, tmp_path: Path):
-    """A kernel, an activated terminal, and a program of the copy that still names the first folder's Python."""
+    """A kernel, an activated terminal, and a program of the copy that still names the first
+    folder's Python.
+    """
     copy = copied(first, tmp_path)
     python, notebooks = first / ".venv" / "bin" / "python", copy / "notebooks" / "0_start"
     assert re.search(
@@ -205,7 +229,9 @@ def test_who_uses_one_folders_environment_on_a_copy_is_told(first: Path, tmp_pat
 
 
 def test_an_environment_elsewhere_is_told_how_to_run_the_folder(first: Path, tmp_path: Path):
-    """As with conda, where one environment imports the folder that it was installed from; a copy has no .venv."""
+    """As with conda, where one environment imports the folder that it was installed from; a copy
+    has no .venv.
+    """
     copy = copied(first, tmp_path)
     shutil.rmtree(copy / ".venv")
     environment = tmp_path / "conda"

@@ -1,7 +1,9 @@
-"""Other users of this computer, and pages in its browsers, get nothing out of a server that the course starts.
+"""Other users of this computer, and pages in its browsers, get nothing out of a server that the
+course starts.
 
-Each server runs with its folders below one that is open to all. Then user 65534 walks through that folder, reads the
-command lines of all processes and asks the port. Only root may become another user; without it nothing is asked here.
+Each server runs with its folders below one that is open to all. Then user 65534 walks through that
+folder, reads the command lines of all processes and asks the port. Only root may become another
+user; without it nothing is asked here.
 """
 
 import json
@@ -26,7 +28,8 @@ only_root = pytest.mark.skipif(
 )
 pytestmark = only_root
 
-#: Becomes another user once it has imported what that user may be unable to read. `codecs` of addresses are among it.
+#: Becomes another user once it has imported what that user may be unable to read. `codecs` of
+#: addresses are among it.
 SOMEBODY_ELSE = """
 import encodings.idna, http.client, json, os, pathlib, stat, sys, urllib.error, urllib.request
 os.setgroups([])
@@ -61,7 +64,8 @@ print(json.dumps([writable, readable, lines]))
 ASK = """
 def status(method, path, headers=None, body=None):
     try:
-        asked = urllib.request.Request(sys.argv[1] + path, body and body.encode(), headers or {}, method=method)
+        address, data = sys.argv[1] + path, body and body.encode()
+        asked = urllib.request.Request(address, data, headers or {}, method=method)
         with urllib.request.urlopen(asked, timeout=20) as reply:
             return reply.status
     except urllib.error.HTTPError as error:
@@ -81,7 +85,8 @@ class Server:
     folders: list[Path] = field(default_factory=list)
     #: Requests without a secret, or with a guess, and the status that each must get.
     refused: list[tuple[tuple, int]] = field(default_factory=list)
-    #: Files and folders below which others may read: what the notebook itself writes, and holds no secret.
+    #: Files and folders below which others may read: what the notebook itself writes, and holds no
+    #: secret.
     readable: list[str] = field(default_factory=list)
 
 
@@ -91,12 +96,15 @@ Start = Callable[[Path], AbstractContextManager[Server]]
 @contextmanager
 def run_testbed(room: Path) -> Iterator[Server]:
     """The rehearsal's, in a folder that was there before with mode 755."""
-    from provisioning.rehearsal import control, environment, place
+    import chameleon_rehearsal
+    from chameleon_rehearsal.testing import secret
 
     home = room / "rehearsal"
     home.mkdir(mode=0o755)
-    control.start(home, speed=1000.0)
-    password = environment.variables(home, "mary")["OS_PASSWORD"]
+    chameleon_rehearsal.start(home, speed=1000.0)
+    variables = chameleon_rehearsal.variables(home, "mary")
+    url = variables["CHI_RESOURCE_API_URL"]
+    port = url.rpartition(":")[2]
     user = {"name": "mary", "domain": {"name": "chameleon"}, "password": "0" * 32}
     login = json.dumps(
         {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}}
@@ -107,22 +115,16 @@ def run_testbed(room: Path) -> Iterator[Server]:
         (("GET", "/tacc/reservation/v1/leases", {"X-Auth-Token": "0" * 32}), 401),
         (("POST", "/tacc:5000/v3/auth/tokens", {"Content-Type": "application/json"}, login), 401),
     ]
-    # A page that rebinds its name comes with a foreign Host: not even looked at, secret or not; with its own, answered.
-    with_secret = {"X-Rehearsal-Secret": place.secret(home)}
-    for host, status in (
-        ("evil.example", 421),
-        (f"evil.example:{place.port(home)}", 421),
-        ("", 200),
-    ):
-        refused.append(
-            (("GET", "/_rehearsal/status", with_secret | ({"Host": host} if host else {})), status)
-        )
+    # A page that rebinds its name comes with a foreign Host: not even looked at, secret or not;
+    # with its own, answered.
+    with_secret = {"X-Rehearsal-Secret": secret(home)}
+    foreign = [with_secret | {"Host": host} for host in ("evil.example", f"evil.example:{port}")]
+    refused += [(("GET", "/_rehearsal/status", headers), 421) for headers in foreign]
+    refused.append((("GET", "/_rehearsal/status", with_secret), 200))
     try:
-        yield Server(
-            f"http://127.0.0.1:{place.port(home)}", [place.secret(home), password], [], refused
-        )
+        yield Server(url, [secret(home), variables["OS_PASSWORD"]], [], refused)
     finally:
-        control.stop(home)
+        chameleon_rehearsal.stop(home)
 
 
 @contextmanager
@@ -131,51 +133,22 @@ def run_service(_: Path) -> Iterator[Server]:
     from labs.serve.models import fp32_model
     from labs.serve.running import start, wait_until_ready
 
-    with start(MODEL=fp32_model()) as one:
-        wait_until_ready(one)
-        yield Server(one.url, readable=["workspace/models"])
-
-
-@contextmanager
-def run_tokens(room: Path) -> Iterator[Server]:
-    """A student's app that streams words."""
-    from labs.tokens import serving
-
-    app = room / "app.py"
-    app.write_text("from fastapi import FastAPI\n\napp = FastAPI()\n")
-    try:
-        one = serving.start(app)
-    except RuntimeUnavailableError as error:
-        pytest.skip(str(error))
-    with one:
-        yield Server(one.url, readable=["app.py"])
-
-
-@contextmanager
-def run_prometheus(room: Path) -> Iterator[Server]:
-    """Prometheus, whose figures every user of the computer may read, and whose life nobody else may end."""
-    from labs.observe import prometheus
-
-    config = room / "prometheus.yml"
-    config.write_text("global: {scrape_interval: 1s}\n")
-    try:
-        one = prometheus.start(config)
-    except prometheus.PrometheusUnavailableError as error:
-        pytest.skip(str(error))
-    with one:
-        refused = [(("POST", "/-/quit"), 403), (("POST", "/-/reload"), 403)]
-        yield Server(one.url, refused=refused, readable=["prometheus.yml"])
+    with start(MODEL=fp32_model()) as service:
+        wait_until_ready(service)
+        yield Server(service.url, readable=["workspace/models"])
 
 
 @contextmanager
 def run_triton(_: Path) -> Iterator[Server]:
-    """Triton: whoever may load a model may run code as the server's owner, so loading asks for a key."""
+    """Triton: whoever may load a model may run code as the server's owner, so loading asks for a
+    key.
+    """
     from labs.serve.triton import catalogue
     from labs.serve.triton.control import KEY_HEADER
     from labs.serve.triton.server import start
 
     try:
-        one = start([catalogue.food_palette()], within_s=180)
+        server = start([catalogue.food_palette()], within_s=180)
     except RuntimeUnavailableError as error:
         pytest.skip(str(error))
     code = json.dumps(
@@ -186,9 +159,10 @@ def run_triton(_: Path) -> Iterator[Server]:
     refused += [
         (("POST", "/v2/systemsharedmemory/region/x/register", {KEY_HEADER: "0" * 32}, "{}"), 403)
     ]
-    with one:
-        yield Server(one.url, [one.headers[KEY_HEADER]], [], refused, ["workspace/triton/models"])
-        assert one.loaded() == {"food_palette": "READY"}
+    with server:
+        key = server.headers[KEY_HEADER]
+        yield Server(server.url, [key], [], refused, ["workspace/triton/models"])
+        assert server.loaded() == {"food_palette": "READY"}
 
 
 @contextmanager
@@ -220,10 +194,8 @@ def run_jupyter(room: Path) -> Iterator[Server]:
 
 
 SERVERS = [
-    pytest.param(run_testbed, marks=pytest.mark.xdist_group("provisioning")),
+    run_testbed,
     run_service,
-    run_tokens,
-    run_prometheus,
     pytest.param(run_triton, marks=[pytest.mark.triton, pytest.mark.xdist_group("triton")]),
     run_jupyter,
 ]
@@ -240,14 +212,16 @@ def as_somebody_else(code: str, *arguments: str) -> list:
 
 @pytest.fixture
 def room() -> Iterator[Path]:
-    """Return an open folder that holds the home, the workspace and the temporary files of what is started."""
+    """Return an open folder that holds the home, the workspace and the temporary files of what is
+    started.
+    """
     with (
         tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as name,
         pytest.MonkeyPatch.context() as patch,
     ):
         room = Path(name)
         patch.setenv(CACHE_VARIABLE, str(cache_dir()))
-        for folder in (room, *(room / one for one in ("home", "tmp", "workspace"))):
+        for folder in (room, *(room / name for name in ("home", "tmp", "workspace"))):
             folder.mkdir(exist_ok=True)
             folder.chmod(0o755)
         patch.setenv("HOME", str(room / "home"))
@@ -259,28 +233,32 @@ def room() -> Iterator[Path]:
 
 
 def assert_closed_to_others(server: Server, room: Path) -> None:
-    """Check that nothing below a room can be written or read that is not meant to be, and that the port refuses."""
+    """Check that nothing below a room can be written or read that is not meant to be, and that the
+    port refuses.
+    """
     open_file = room / "open.txt"
     open_file.write_text("readable")
     open_file.chmod(0o666)
-    answers = as_somebody_else(ASK, server.url, json.dumps([one for one, _ in server.refused]))
+    requests = [request for request, _ in server.refused]
+    answers = as_somebody_else(ASK, server.url, json.dumps(requests))
     assert answers == [status for _, status in server.refused]
     writable, readable, lines = as_somebody_else(WALK, str(room), *map(str, server.folders))
     # One file that is open to all shows that somebody else does look.
     assert writable == [str(open_file)]
     assert readable.pop(str(open_file)) == "readable"
     allowed = [room / name for name in server.readable]
+    for path in readable:
+        assert any(Path(path).is_relative_to(folder) for folder in allowed), path
     assert not [
-        path for path in readable if not any(Path(path).is_relative_to(one) for one in allowed)
+        path for path, text in readable.items() if any(secret in text for secret in server.secrets)
     ]
-    assert not [
-        path for path, text in readable.items() if any(one in text for one in server.secrets)
-    ]
-    assert not [line for line in lines if any(one in line for one in server.secrets)]
+    assert not [line for line in lines if any(secret in line for secret in server.secrets)]
 
 
 @pytest.mark.parametrize("start", SERVERS)
 def test_another_user_gets_nothing_of_a_server(start: Start, room: Path) -> None:
-    """Nothing that it made can be written, no secret can be read, and its port refuses whoever has none."""
+    """Nothing that it made can be written, no secret can be read, and its port refuses whoever has
+    none.
+    """
     with start(room) as server:
         assert_closed_to_others(server, room)

@@ -10,6 +10,8 @@ import grading.__main__
 import labs.__main__
 import provisioning.__main__
 from grading.builder.sources import sources
+from labs.course.assignment import SHIPPED
+from labs.course.lessons import MINUTES_NOTE
 from labs.workspace import PROJECT_DIR
 from provisioning.front.command import app
 from tests.course import links
@@ -32,6 +34,7 @@ PAGES = [
     for name in NAMES
     if not name.startswith(("provisioning/student/", "notebooks/site/", "tests/"))
 ]
+ASSIGNMENTS = [path.relative_to(PROJECT_DIR) for path in SHIPPED]
 APPS = {"msl": app} | {
     f"python -m {room.__name__}": room.__main__.app for room in (grading, labs, provisioning)
 }
@@ -59,10 +62,28 @@ def test_every_command_exists(page: str):
             known = known.get(word) or {}
 
 
+@pytest.mark.parametrize("page", [*PAGES, "notebooks/site/adopters.md", *map(str, ASSIGNMENTS)])
+def test_a_page_that_quotes_the_courses_minutes_says_that_they_are_estimated(page: str):
+    """And that no class has been timed; the changelog tells what was once so."""
+    text = " ".join(text_of(page).replace("# ", "").split())
+    quotes = re.search(r"\b(ten|five)[ -]hours?\b|hours, with|minutes \(estimated\)", text)
+    if quotes and page != "CHANGELOG.md":
+        assert MINUTES_NOTE in text
+
+
 def test_the_readme_counts_the_lessons_that_there_are():
-    """It fits two screens; its minutes stand on the course's own page, which is made."""
+    """It fits one screen; minutes are on the course's own page, which is made."""
     words = text_of("README.md").split()
-    core, deeper = (sum(lesson.kind == kind for lesson in sources()) for kind in ("core", "deeper"))
-    for count in (f" {core} Jupyter lessons ", f" {core} core lessons | {deeper} deep dives "):
-        assert count in " ".join(words)
-    assert len(words) <= 700
+    kinds = [lesson.kind for lesson in sources()]
+    assert f"Its {kinds.count('core')} core lessons take" in " ".join(words)
+    dives = ("Ten", "Eleven", "Twelve", "Thirteen")[kinds.count("deeper") - 10]
+    assert f"{dives} deep dives go further" in " ".join(words)
+    assert len(words) <= 450
+
+
+def test_a_paragraph_of_the_instructors_guide_has_at_most_90_words():
+    """An instructor looks something up in it, in mid-term; an item of a list is a paragraph."""
+    blocks = re.split(r"\n\s*\n|\n(?=\d\. |- )", text_of("notebooks/instructor/README.md"))
+    paragraphs = [block for block in blocks if not block.startswith(("|", "#", "```"))]
+    assert len(paragraphs) > 30
+    assert [block[:60] for block in paragraphs if len(block.split()) > 90] == []

@@ -1,4 +1,6 @@
-"""Set-up: what stops it is said before anything is fetched, and the build of PyTorch that comes is known beforehand."""
+"""Set-up: what stops it is said before anything is fetched, and the build of PyTorch that comes is
+known beforehand.
+"""
 
 import os
 import re
@@ -15,8 +17,15 @@ from provisioning.computer import dotted
 from tests.test_environment import PROJECT, ROOT, resolve
 
 #: What makes an environment.
-SET_UP = tuple(
-    f"provisioning/{name}" for name in ("__init__.py", "python.sh", "computer.py", "environment.py")
+SET_UP = (
+    "labs/__init__.py",
+    "labs/display/__init__.py",
+    "labs/display/format.py",
+    "provisioning/__init__.py",
+    "provisioning/python.sh",
+    "provisioning/computer.py",
+    "provisioning/environment.py",
+    "provisioning/heartbeat.py",
 )
 
 
@@ -25,8 +34,8 @@ def checkout(tmp_path: Path) -> Path:
     """Return a folder with a space and an accent in its name, and what set-up reads in it."""
     folder = tmp_path / "serving läbs"
     folder.mkdir()
-    (folder / "provisioning").mkdir()
     for name in ("Makefile", "pyproject.toml", "constraints.txt", *SET_UP):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     return folder
 
@@ -59,7 +68,9 @@ def test_what_is_missing_is_said_before_anything_is_fetched(
 
 
 def test_an_interrupted_set_up_goes_on_and_an_offline_one_says_so(checkout: Path):
-    """An environment that was stopped before it had pip said 'No module named pip' until `make clean`."""
+    """An environment that was stopped before it had pip said 'No module named pip' until
+    `make clean`.
+    """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", checkout / ".venv"], check=True)
     said = setup(
         checkout, f"PYTHON={sys.executable}", PIP_NO_INDEX="1", PIP_DISABLE_PIP_VERSION_CHECK="1"
@@ -76,7 +87,9 @@ def test_an_interrupted_set_up_goes_on_and_an_offline_one_says_so(checkout: Path
 
 
 def names(folder: Path, programs: dict[str, str]) -> str:
-    """Return a PATH of the system's own programs but Python and uv, and of these scripts in shell, by their names."""
+    """Return a PATH of the system's own programs but Python and uv, and of these scripts in shell,
+    by their names.
+    """
     bare, own = folder / "bare", folder / "own"
     bare.mkdir()
     own.mkdir()
@@ -169,18 +182,19 @@ def test_the_same_python_is_named_in_each_line_that_goes_on(checkout: Path, monk
 # Which computer
 
 #: The packages that `make setup` of a student installs.
-STUDENTS = "provisioning rehearsal labs serving grading".split()
+STUDENTS = ["provisioning", "rehearsal", "labs", "serving", "grading"]
 
 
-def machine(system: str, processor: str, version: str, python: str = "3.13.0") -> computer.Machine:
+def machine(system: str, processor: str, version: str, python: str = "3.13.0") -> computer.Computer:
     """Return a machine, with versions as people write them."""
     numbers, of_python = (
         tuple(int(word) for word in text.split(".") if word) for text in (version, python)
     )
-    return computer.Machine(system, processor, numbers, of_python)
+    return computer.Computer(system, processor, numbers, of_python)
 
 
-#: What set-up says of a machine; None where the packages have wheels. The last column is uv's name of it.
+#: What set-up says of a machine; None where the packages have wheels. The last column is uv's name
+#: of it.
 MACHINES = [
     (machine("Linux", "x86_64", "2.28"), None, "x86_64-manylinux_2_28"),
     (machine("Linux", "x86_64", "2.36", "3.11.2"), None, "x86_64-manylinux_2_36"),
@@ -222,7 +236,7 @@ MACHINES = [
     ("machine", "says", "platform"), MACHINES, ids=lambda value: str(value)[:60]
 )
 def test_a_computer_that_the_packages_do_not_support_is_told_what_they_need(
-    machine: computer.Machine, says: str | None, platform: str | None
+    machine: computer.Computer, says: str | None, platform: str | None
 ):
     """In a sentence, and with what to do; a supported one is told nothing."""
     said = machine.unsupported()
@@ -239,7 +253,7 @@ def test_a_computer_that_the_packages_do_not_support_is_told_what_they_need(
     ids=lambda value: str(value)[:60],
 )
 def test_the_limits_are_those_of_the_pinned_packages_wheels(
-    machine: computer.Machine, says: str | None, platform: str, tmp_path: Path
+    machine: computer.Computer, says: str | None, platform: str, tmp_path: Path
 ):
     """The resolver finds a wheel of every package exactly where set-up says nothing."""
     version = dotted(machine.python)
@@ -265,7 +279,7 @@ def test_a_python_outside_the_range_is_told_the_range(
     system: str, python: tuple[int, int, int], fits: bool
 ):
     """The range is pyproject.toml's; on macOS it begins one version later."""
-    said = computer.Machine(system, "arm64", (14,), python).wrong_python()
+    said = computer.Computer(system, "arm64", (14,), python).wrong_python()
     assert (said == "") == fits
     assert fits or re.search(
         r"is Python [\d.]+, and the pinned packages need 3\.1[12][.2]* to 3\.14$", said
@@ -312,7 +326,9 @@ def test_out_of_reach_of_pytorchs_index_the_build_for_cpus_comes_if_pip_knows_on
     gpu: bool,
     build: environment.Build,
 ):
-    """Of both packages, also an older one than CUDA's; it is told by pip's own list, before anything is downloaded."""
+    """Of both packages, also an older one than CUDA's; it is told by pip's own list, before
+    anything is downloaded.
+    """
     lowest = {name: environment._minor(name) for name in ("torch", "torchvision")}
     for name, minor in lowest.items():
         for version in (
@@ -360,7 +376,7 @@ def test_a_build_is_known_by_what_comes_with_it(
 
 
 @pytest.mark.parametrize(
-    "build", [environment.CPU, environment.CUDA, environment.ROCM], ids=lambda one: one.name
+    "build", [environment.CPU, environment.CUDA, environment.ROCM], ids=lambda build: build.name
 )
 def test_set_up_asks_for_the_room_that_its_build_takes(monkeypatch, build: environment.Build):
     """No more, no less, and names it."""

@@ -1,6 +1,11 @@
-"""What the course promises of its best, and how a run is held against it: by the estimate, its interval beside it."""
+"""What the course promises of its best, and how a run is held against it: by the estimate, its
+interval beside it.
+"""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+import pandas as pd
 
 from labs.stats import Interval
 
@@ -29,6 +34,11 @@ class Bar:
     aim: float | None = None
     at_most: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse an aim that a run could reach while it misses the bound."""
+        if self.aim is not None and (self.aim < self.bound) != self.at_most:
+            raise ValueError(f"the aim of {self.what!r} does not lie beyond its bound")
+
     def line(self, result: Result) -> str:
         """Return one line that begins with ``met:`` or ``missed:``."""
         met = result.value <= self.bound if self.at_most else result.value >= self.bound
@@ -43,18 +53,29 @@ class Bar:
         return f"{'met' if met else 'missed'}: {sentence}"
 
 
-_OLDER, _FLOAT = "the older lab's app, 16 clients", "float32 in ONNX Runtime"
+_FLOAT = "float32 in ONNX Runtime"
 
-#: In the order in which they are printed, by the names under which the benchmarks return their results.
+#: In the order in which they are printed, by the names under which the models' benchmark returns
+#: its results.
 BARS = {
     "p50": Bar(
         "one photo, median, the fastest kept option", f"× {_FLOAT}", 0.65, 0.40, at_most=True
     ),
     "batch": Bar("32 photos at once, the most a second by a kept option", f"× {_FLOAT}", 2.6, 4.5),
     "size": Bar("the smallest kept file", "MB", 2.6, 1.7, at_most=True),
-    "processor": Bar("the whole request, answers per processor second", f"× {_OLDER}", 2.5, 3.0),
-    "answers": Bar("the whole request, answers a second", f"× {_OLDER}", 2.2, 3.0),
-    "request": Bar("the whole request, median", f"× {_OLDER}", 0.45, 0.34, at_most=True),
-    "together": Bar("sixteen prompts at once, tokens a second", "× one alone", 4.0),
-    "prefix": Bar("after a known prefix, the first token", "× sooner", 5.0),
 }
+
+
+@dataclass(frozen=True)
+class Section:
+    """What one benchmark measured."""
+
+    title: str
+    table: pd.DataFrame
+    #: One line for each bar.
+    lines: list[str]
+
+
+def bars_lines(bars: Mapping[str, Bar], results: Mapping[str, Result]) -> list[str]:
+    """Return a line for each result, as its bar of the same name judges it."""
+    return [bars[name].line(result) for name, result in results.items()]

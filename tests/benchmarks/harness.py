@@ -1,4 +1,6 @@
-"""Does measuring cost anything? The harness against a bare loop around the very same session, call by call in turns."""
+"""Does measuring cost anything? The harness against a bare loop around the very same session, call
+by call in turns.
+"""
 
 import time
 from pathlib import Path
@@ -18,8 +20,11 @@ _ROUND_CALLS = 10
 
 
 def table(model_path: Path, rounds: int = 200) -> pd.DataFrame:
-    """Return one row: both medians, their ratio with its interval, and the smallest difference that would show."""
-    # Both sides time the same session, call by call in turns: another one would have its weights at other addresses.
+    """Return one row: both medians, their ratio with its interval, and the smallest difference that
+    would show.
+    """
+    # Both sides time the same session, call by call in turns: another one would have its weights at
+    # other addresses.
     images = np.random.default_rng(0).normal(size=(1, 3, 224, 224)).astype(np.float32)
     session = open_model(model_path)
     call = bench.caller(session)
@@ -41,18 +46,22 @@ def table(model_path: Path, rounds: int = 200) -> pd.DataFrame:
             for name in sides if number % 2 == 0 else reversed(sides):
                 blocks[name][turn].append(sides[name]())
     ratio = stats.ratio_of_medians(*blocks.values())
-    low, high = ratio.interval.low - 1, ratio.interval.high - 1
-    within, outside = max(abs(low), abs(high)) <= BAR, low > BAR or high < -BAR
-    row = {
-        **{name: f"{np.median(seconds) * 1e3:.3f} ms" for name, seconds in blocks.items()},
-        "calls": f"2 × {rounds * _ROUND_CALLS}",
-        "ratio": f"{ratio.interval.value:.4f}",
-        "95 % interval": f"{ratio.interval.low:.4f} to {ratio.interval.high:.4f}",
-        "detectable": f"{ratio.minimum_detectable_effect:.2%}",
-        f"within {BAR * 100:g} %": "yes"
-        if within
-        else "no"
-        if outside
-        else "cannot tell: more rounds",
-    }
+    interval = ratio.interval
+    row = {}
+    for name, seconds in blocks.items():
+        row[name] = f"{np.median(seconds) * 1e3:.3f} ms"
+    row["calls"] = f"2 × {rounds * _ROUND_CALLS}"
+    row["ratio"] = f"{interval.value:.4f}"
+    row["95 % interval"] = f"{interval.low:.4f} to {interval.high:.4f}"
+    row["detectable"] = f"{ratio.minimum_detectable_effect:.2%}"
+    row[f"within {BAR * 100:g} %"] = _within_bar(interval.low - 1, interval.high - 1)
     return pd.DataFrame([row])
+
+
+def _within_bar(low: float, high: float) -> str:
+    """Return whether a difference, a fraction between these two, lies within the bar."""
+    if max(abs(low), abs(high)) <= BAR:
+        return "yes"
+    if low > BAR or high < -BAR:
+        return "no"
+    return "cannot tell: more rounds"

@@ -1,6 +1,8 @@
-"""The models that a student has at the end: all of them in turns, and the best that keeps its accuracy against float32.
+"""The models that a student has at the end: all of them in turns, and the best that keeps its
+accuracy against float32.
 
-ONNX Runtime and OpenVINO, float32 and INT8, three widths, fewer pixels, half of the last layers' channels.
+ONNX Runtime and OpenVINO, float32 and INT8, three widths, fewer pixels, half of the last layers'
+channels.
 """
 
 from dataclasses import dataclass
@@ -50,8 +52,20 @@ class Model:
         return target
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """An option that keeps its accuracy: its file's size, and its ratios to the baseline."""
+
+    option: str
+    size_mb: float
+    latency_ratio: stats.Interval
+    rate_ratio: stats.Interval
+
+
 def models(folder: Path) -> dict[str, Model]:
-    """Return every option, with its file made as the lessons make it unless the folder has it already."""
+    """Return every option, with its file made as the lessons make it unless the folder has it
+    already.
+    """
     float_path = part_1_files(folder)["edge-fp32"]
     floats = {
         "": float_path,
@@ -74,7 +88,9 @@ def models(folder: Path) -> dict[str, Model]:
 
 
 def _quantized(path: Path, side_px: int) -> Path:
-    """Return the file's INT8 in the format that fits this processor, calibrated with photos of its own size."""
+    """Return the file's INT8 in the format that fits this processor, calibrated with photos of its
+    own size.
+    """
     from onnxruntime.quantization import quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -90,7 +106,9 @@ def _quantized(path: Path, side_px: int) -> Path:
 
 
 def _pruned(float_path: Path, path: Path) -> Path:
-    """Return the network with half of its last layers' channels, mended by one round with the teacher's answers."""
+    """Return the network with half of its last layers' channels, mended by one round with the
+    teacher's answers.
+    """
     import torch
     from torch.nn.functional import cross_entropy, softmax
 
@@ -126,37 +144,51 @@ def measure(
         for side_px in {model.side_px for model in options.values()}
     }
     shown = {name: photos[model.side_px][0] for name, model in options.items()}
-    told = part(on_progress, 0.2, 0.7)
-    run = bench.compare(targets, shown, batches=(1, BATCH_SIZE), rounds=rounds, on_progress=told)
+    measuring = part(on_progress, 0.2, 0.7)
+    run = bench.compare(
+        targets, shown, batches=(1, BATCH_SIZE), rounds=rounds, on_progress=measuring
+    )
     right = {}
     for place, (name, target) in enumerate(targets.items()):
         on_progress(0.7 + 0.3 * place / len(targets), "models: answers")
         labels = photos[options[name].side_px][1]
         right[name] = bench.accuracy(target, shown[name], labels, option=name).samples
-    drawings, rows, kept = assets.drawings("evaluation"), {}, []
+    drawings = assets.drawings("evaluation")
+    rows = {}
+    candidates = []
     for name, model in options.items():
-        one, many = (run.record(name, size) for size in (1, BATCH_SIZE))
-        faster, more = (
-            _ratio(one, run.record(BASELINE, 1)),
-            _ratio(run.record(BASELINE, BATCH_SIZE), many),
-        )
+        single = run.record(name, 1)
+        batch = run.record(name, BATCH_SIZE)
+        latency_ratio = _ratio(single, run.record(BASELINE, 1))
+        rate_ratio = _ratio(run.record(BASELINE, BATCH_SIZE), batch)
+        size_bytes = model.path.stat().st_size
         loss = stats.paired_proportions(right[name], right[BASELINE], drawings)
-        if loss.kept(MAY_LOSE) == "kept":
-            kept.append((name, model.path.stat().st_size / 1e6, faster, more))
+        accuracy = loss.kept(MAY_LOSE)
+        if accuracy == "kept":
+            candidates.append(Candidate(name, size_bytes / 1e6, latency_ratio, rate_ratio))
+        right_column = f"right of {len(right[name])}"
         rows[name] = {
-            "p50": milliseconds(one.value.value), "× float32's": _spread(faster),
-            "batch 32": rate(many.throughput_fps.value), "× float32's ": _spread(more),
-            "size": megabytes(model.path.stat().st_size), f"right of {len(right[name])}": int(sum(right[name])),
-            "accuracy": loss.kept(MAY_LOSE),
-        }  # fmt: skip
-    fastest, smallest = (
-        min(kept, key=lambda each: each[2].value),
-        min(kept, key=lambda each: each[1]),
-    )
-    most = max(kept, key=lambda each: each[3].value)
-    results = {"p50": Result.of(fastest[2], fastest[0]), "batch": Result.of(most[3], most[0])}
-    return pd.DataFrame(rows).T.rename_axis("option").reset_index(), results | {
-        "size": Result(smallest[1], smallest[0])
+            "p50": milliseconds(single.value.value),
+            "× float32's": _spread(latency_ratio),
+            "batch 32": rate(batch.throughput_fps.value),
+            "× float32's ": _spread(rate_ratio),
+            "size": megabytes(size_bytes),
+            right_column: int(sum(right[name])),
+            "accuracy": accuracy,
+        }
+    table = pd.DataFrame(rows).T.rename_axis("option").reset_index()
+    return table, _results(candidates)
+
+
+def _results(candidates: list[Candidate]) -> dict[str, Result]:
+    """Return the best candidate of each bar."""
+    fastest = min(candidates, key=lambda candidate: candidate.latency_ratio.value)
+    most = max(candidates, key=lambda candidate: candidate.rate_ratio.value)
+    smallest = min(candidates, key=lambda candidate: candidate.size_mb)
+    return {
+        "p50": Result.of(fastest.latency_ratio, fastest.option),
+        "batch": Result.of(most.rate_ratio, most.option),
+        "size": Result(smallest.size_mb, smallest.option),
     }
 
 

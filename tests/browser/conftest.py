@@ -1,4 +1,6 @@
-"""A JupyterLab for a test's own notebooks; skipped with the reason where there is no browser to look at it with."""
+"""A JupyterLab for a test's own notebooks; skipped with the reason where there is no browser to
+look at it with.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -7,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from .jupyterlab import JupyterLab, Notebook, require_browser
+from tests.browser.jupyterlab import JupyterLab, Notebook, require_browser
 
 
 def write_cells(path: Path, sources: Iterable[str]) -> None:

@@ -1,11 +1,13 @@
-"""A real JupyterLab in a real Chromium: start it, open a notebook, run it, look at it, press things.
+"""A real JupyterLab in a real Chromium: start it, open a notebook, run it, look at it, press
+things.
 
     with JupyterLab(folder) as lab, lab.window() as page:
         notebook = lab.open(page, "lesson.ipynb")
         notebook.run_all()
 
-The server listens on a free loopback port with a token of its own; settings, data and run-time files live in a
-temporary folder, so that neither the developer's JupyterLab nor the checkout sees any of it.
+The server listens on a free loopback port with a token of its own; settings, data and run-time
+files live in a temporary folder, so that neither the developer's JupyterLab nor the checkout sees
+any of it.
 """
 
 from __future__ import annotations
@@ -31,10 +33,15 @@ from tests.tools import tool
 #: Where Debian, Ubuntu and others put Chromium; CHROMIUM overrides.
 _CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
-_CHROMIUM_FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+_CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def chromium() -> str:
@@ -71,7 +78,9 @@ SERIOUS = ("serious", "critical")
 def violations(
     page: object, *within: str, without: Sequence[str] = (), impacts: Sequence[str] = SERIOUS
 ) -> list[str]:
-    """Return what axe finds of some impacts within elements of a page, or in all of it, with rule and element."""
+    """Return what axe finds of some impacts within elements of a page, or in all of it, with rule
+    and element.
+    """
     sync = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
     )
@@ -79,7 +88,8 @@ def violations(
         assert page.locator(selector).count(), f"{selector} is not there to be looked at"
     context = {"include": [[selector] for selector in within]} if within else {}
     context |= {"exclude": [[selector] for selector in without]} if without else {}
-    # axe takes what lies outside of a body that hides what overflows for clipped away, and JupyterLab's is 0 high.
+    # axe takes what lies outside of a body that hides what overflows for clipped away, and
+    # JupyterLab's is 0 high.
     page.evaluate("document.body.style.minHeight = '100vh'")
     # An iframe is another page, with another author.
     result = sync.Axe().run(
@@ -88,12 +98,14 @@ def violations(
     page.evaluate("document.body.style.minHeight = ''")
     rules = [rule for kind in ("violations", "passes") for rule in result.response[kind]]
     assert "color-contrast" in {rule["id"] for rule in rules}, "axe saw no text"
-    return [
-        f"{rule['id']}: {' '.join(node['target'])}: {node['html'][:300]}: {node['failureSummary']}"
-        for rule in result.response["violations"]
-        if rule["impact"] in impacts
-        for node in rule["nodes"]
-    ]
+    lines = []
+    for rule in result.response["violations"]:
+        if rule["impact"] not in impacts:
+            continue
+        for node in rule["nodes"]:
+            place = " ".join(node["target"])
+            lines.append(f"{rule['id']}: {place}: {node['html'][:300]}: {node['failureSummary']}")
+    return lines
 
 
 class JupyterLab:
@@ -103,7 +115,9 @@ class JupyterLab:
     base = "/"
 
     def __init__(self, folder: str | Path, *, workspace: str | Path | None = None) -> None:
-        """Describe a server on a folder of notebooks; ``with`` starts it. Its workspace is temporary when None."""
+        """Describe a server on a folder of notebooks; ``with`` starts it. Its workspace is
+        temporary when None.
+        """
         self.folder, self._workspace = Path(folder), workspace
         self.token = secrets.token_hex(16)
 
@@ -134,19 +148,24 @@ class JupyterLab:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # A server that is asked to end waits some seconds for its kernels, which hold nothing that anybody misses.
+        # A server that is asked to end waits some seconds for its kernels, which hold nothing that
+        # anybody misses.
         self._server.kill()
         self._home.cleanup()
 
     def url(self, path: str = "") -> str:
-        """Return the address of JupyterLab as it opens, or with a file of the folder alone in the main area."""
+        """Return the address of JupyterLab as it opens, or with a file of the folder alone in the
+        main area.
+        """
         return (
             f"http://127.0.0.1:{self.port}/lab{path and f'/tree/{path}'}?token={self.token}&reset"
         )
 
     @contextlib.contextmanager
     def window(self, *flags: str, width: int = 1280, height: int = 1400) -> Iterator[object]:
-        """Yield a page of a headless Chromium, of playwright; JupyterLab draws what is on screen."""
+        """Yield a page of a headless Chromium, of playwright; JupyterLab draws what is on
+        screen.
+        """
         with browser(*flags) as opened:
             page = opened.new_page(
                 viewport={"width": width, "height": height}, device_scale_factor=1.5
@@ -252,19 +271,22 @@ class Notebook:
                 return
             self.page.wait_for_timeout(100)
         raise TimeoutError(
-            f"the notebook is still busy after {wait_s:.0f} s; waiting cells: {self.waiting_cells()}"
+            f"the notebook is still busy after {wait_s:.0f} s; waiting cells: "
+            f"{self.waiting_cells()}"
         )
 
     def settle(self) -> None:
-        """Return when the kernel has heard everything that was pressed so far, and what it answered is drawn.
+        """Return when the kernel has heard everything that was pressed so far, and what it answered
+        is drawn.
 
-        An empty request queues up behind the widgets' own messages. It takes two: while one of a widget's messages is
-        on its way, the browser holds back the next.
+        An empty request queues up behind the widgets' own messages. It takes two: while one of a
+        widget's messages is on its way, the browser holds back the next.
         """
         kernel = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
         for _ in range(2):
             self.page.evaluate(
-                f"() => {kernel}.requestExecute({{code: 'pass', silent: true}}).done.then(() => null)"
+                f"() => {kernel}.requestExecute({{code: 'pass', silent: true}}).done.then(() => "
+                "null)"
             )
         self.wait_idle()
 
@@ -274,7 +296,8 @@ class Notebook:
         return [index for index, prompt in enumerate(prompts) if "*" in prompt]
 
     def use_theme(self, name: str) -> None:
-        self.command("apputils:change-theme", theme=f"JupyterLab {name}")
+        """Turn the system to 'Light' or 'Dark', which JupyterLab follows."""
+        self.page.emulate_media(color_scheme=name.lower())
         is_light = "true" if name == "Light" else "false"
         self.page.wait_for_selector(f'body[data-jp-theme-light="{is_light}"]', state="attached")
         self.page.wait_for_selector("#jupyterlab-splash", state="detached")  # it lies over all

@@ -1,8 +1,9 @@
-"""``python -m tests.browser.pictures [KEPT]``: take the README's pictures from a rehearsal, and note what they show.
+"""``python -m tests.browser.pictures [KEPT]``: take the README's pictures from a rehearsal, and
+note what they show.
 
-KEPT is a folder that ``grading rehearse --keep`` left, with part 1's lessons in it; without one they are rehearsed
-first, which takes a while. The note is read off the pages that are photographed, and
-``tests/browser/test_pictures.py`` compares it with the course.
+KEPT is a folder that ``grading rehearse --keep`` left, with part 1's lessons in it; without one
+they are rehearsed first, which takes a while. The note is read off the pages that are photographed,
+and ``tests/browser/test_pictures.py`` compares it with the course.
 """
 
 import contextlib
@@ -23,8 +24,8 @@ from grading.builder.sources import sources
 from labs.course.assignment import assignment
 from labs.course.lessons import lesson
 from labs.workspace import PROJECT_DIR
-
-from .jupyterlab import Course
+from tests.browser.film import film
+from tests.browser.jupyterlab import Course
 
 PICTURES = PROJECT_DIR / "assets" / "pictures"
 #: What the pictures show.
@@ -66,6 +67,9 @@ def take(kept: Path, out: Path = PICTURES) -> None:
         card = page.locator(".msl-card")
         options = [*dict.fromkeys(card.locator(".msl-best-here b").all_inner_texts())]
         shown["scoreboard.png"] = {"options": options} | _photograph(card, out / "scoreboard.png")
+    for theme in ("Light", "Dark"):
+        path = out / f"predict-{theme.lower()}.webp"
+        shown[path.name] = film(theme, path) | {"sha256": _sha256(path)}
     (out / NOTE).write_text(
         json.dumps(shown, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
     )
@@ -73,7 +77,9 @@ def take(kept: Path, out: Path = PICTURES) -> None:
 
 @contextlib.contextmanager
 def _as_at_home() -> Iterator[None]:
-    """Show the course as in anybody's home folder: neither this computer's paths nor leases that it knows of."""
+    """Show the course as in anybody's home folder: neither this computer's paths nor leases that it
+    knows of.
+    """
     python = Path(sys.executable)
     with tempfile.TemporaryDirectory() as home:
         course = Path(home) / "model-serving-labs"
@@ -99,7 +105,11 @@ def _boards(path: Path) -> Iterator[str]:
 
 def _photograph(card: object, path: Path) -> dict[str, str]:
     card.screenshot(path=path)
-    return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return {"sha256": _sha256(path)}
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def main() -> None:

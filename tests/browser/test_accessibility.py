@@ -1,8 +1,9 @@
-"""Everybody can use it: axe finds nothing serious on a page or in a widget of the course, in both themes.
+"""Everybody can use it: axe finds nothing serious on a page or in a widget of the course, in both
+themes.
 
-Looked at is what the course makes: the front page, and what its cells show. JupyterLab's own frame around it (menus,
-toolbars, the editor) has its own makers, and so have what stands in a frame (Netron) and the menu that Vega puts beside
-each drawing to save it, which has a title and no name.
+Looked at is what the course makes: the front page, and what its cells show. JupyterLab's own frame
+around it (menus, toolbars, the editor) has its own makers, and so have what stands in a frame
+(Netron) and the menu that Vega puts beside each drawing to save it, which has a title and no name.
 """
 
 import re
@@ -12,22 +13,21 @@ from pathlib import Path
 
 import pytest
 
+import chameleon_rehearsal
 from grading.builder.notebook import text_of
 from grading.builder.solve import solve
 from grading.builder.sources import sources
 from grading.classroom.defence import sheet
-from grading.classroom.likeness import Group
+from grading.classroom.handed_in import Handed
+from grading.classroom.likeness import LikenessGroup
 from grading.classroom.report import write_report
-from grading.classroom.roster import Handed
 from grading.grade.result import SpotCheck, page
 from labs.serve.models import fp32_model
-from provisioning.rehearsal import control
+from tests.browser.conftest import write_cells
+from tests.browser.jupyterlab import SERIOUS, Course, Notebook, require_browser, violations
 from tests.grading.classroom.test_defence import member
 from tests.grading.recorded import recorded, written
 from tests.grading.result.test_result import ASIDE, RESULT
-
-from .conftest import write_cells
-from .jupyterlab import SERIOUS, Course, Notebook, require_browser, violations
 
 #: What students press and read, a cell for each kind.
 CELLS = {
@@ -50,10 +50,13 @@ display(scoreboard(ledger()))""",
 import ipywidgets
 from labs.charts import latency_distribution
 from labs.widgets.controls import controls
-display(controls([ipywidgets.FloatSlider(description="Uplink"), ipywidgets.Dropdown(description="who", options=["a"])]))
+uplink = ipywidgets.FloatSlider(description="Uplink")
+who = ipywidgets.Dropdown(description="who", options=["a"])
+display(controls([uplink, who]))
 latency_distribution(ledger().measurements(kind="latency")[:2], 0.003)""",
     "lease": """
-from provisioning import lab, rehearsal
+from provisioning import lab
+from provisioning.lab import rehearsal
 from provisioning.widgets import faults, lease_countdown, planner, provisioning_progress
 rehearsal.use(speed=10_000.0, user="kim")
 plan = planner("edge")
@@ -71,7 +74,9 @@ Container._show_html_table(MagicMock(), MagicMock())""",
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
-    """Yield a JupyterLab over the recorded work of part 1, and a page that shows the course as it opens."""
+    """Yield a JupyterLab over the recorded work of part 1, and a page that shows the course as it
+    opens.
+    """
     require_browser()
     folder: Path = tmp_path_factory.mktemp("everybody")
     (folder / "workspace").mkdir()
@@ -89,7 +94,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
             ):
                 yield lab, page
         finally:
-            control.stop(folder / "rehearsal")
+            chameleon_rehearsal.stop(folder / "rehearsal")
 
 
 def test_the_front_page_is_for_everybody(course):
@@ -104,14 +109,17 @@ def test_the_front_page_is_for_everybody(course):
 
 
 def test_the_keyboard_reaches_everything_on_the_front_page_at_two_hundred_percent(course):
-    """Tab comes to each link and each part once, in the order in which they are read; nothing sticks out sideways."""
+    """Tab comes to each link and each part once, in the order in which they are read; nothing
+    sticks out sideways.
+    """
     _, page = course
     try:
         for width in (640, 1024, 1920):
             page.set_viewport_size({"width": width, "height": 500})
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             assert page.evaluate(
-                "(at => at.scrollWidth <= at.clientWidth + 1)(document.querySelector('#msl-course'))"
+                "(at => at.scrollWidth <= at.clientWidth + "
+                "1)(document.querySelector('#msl-course'))"
             )
         wanted = (
             page.locator("#msl-course")
@@ -129,7 +137,9 @@ def test_the_keyboard_reaches_everything_on_the_front_page_at_two_hundred_percen
 
 
 def test_what_a_lesson_shows_is_for_everybody(course):
-    """Prediction boxes, cards, tables, charts, knobs, planner, countdown and faults; and python-chi's tables."""
+    """Prediction boxes, cards, tables, charts, knobs, planner, countdown and faults; and
+    python-chi's tables.
+    """
     lab, page = course
     notebook, faults = lab.open(page, "shown.ipynb"), []
     notebook.run_all(wait_s=300)
@@ -143,8 +153,11 @@ def test_what_a_lesson_shows_is_for_everybody(course):
     assert faults == []
 
 
+@pytest.mark.slow
 def test_an_executed_lesson_is_for_everybody(course):
-    """Its figures say in words what they show, each something else, and their letters take the theme's colour."""
+    """Its figures say in words what they show, each something else, and their letters take the
+    theme's colour.
+    """
     lab, page = course
     (models := lab.folder / "workspace" / "models").mkdir()
     fp32_model(models).rename(models / "food11.onnx")
@@ -169,19 +182,21 @@ def test_an_executed_lesson_is_for_everybody(course):
         )
     assert faults == []
     assert len(inks) == 2
-    # In a notebook that is not trusted, JupyterLab takes SVG away: a picture stands there, and no heap of letters.
+    # In a notebook that is not trusted, JupyterLab takes SVG away: a picture stands there, and no
+    # heap of letters.
     clean = "rendermime.sanitizer.sanitize(svg.parentNode.parentNode.innerHTML)"
     untrusted = figures.first.evaluate(f"svg => jupyterapp.shell.currentWidget.content.{clean}")
     assert re.match(r'\s*<div hidden="hidden">[^<]*</div><img alt="[^"]+" src="data:', untrusted)
 
 
+@pytest.mark.slow
 def test_the_pages_of_a_class_are_for_everybody(course, tmp_path: Path):
     """What graders hand out and look at; each a whole page, in both colour schemes."""
     ada = replace(
         member("ada"), rows=RESULT.rows, notes=RESULT.notes, findings=(ASIDE,), limits=("no walls",)
     )
     group, looked_at = (
-        Group(("ada", "bob"), {"ids": 3, "texts": 1}),
+        LikenessGroup(("ada", "bob"), {"ids": 3, "texts": 1}),
         SpotCheck("ada", ("drawn at random",)),
     )
     report = write_report([Handed("ada", tmp_path)], [ada], [group], [looked_at], tmp_path)

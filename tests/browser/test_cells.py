@@ -1,4 +1,6 @@
-"""Cells in the JupyterLab that a student has: stopped while they run, predictions by keyboard, drawings offline."""
+"""Cells in the JupyterLab that a student has: stopped while they run, predictions by keyboard,
+drawings offline.
+"""
 
 import json
 
@@ -29,7 +31,9 @@ AFTER = "print('finished' in globals())"
 
 
 def test_a_running_cell_is_stopped_and_keeps_what_was_finished(open_cells, workspace):
-    """By the kernel's own interrupt, or by the course's button, which answers at once though the cell is busy."""
+    """By the kernel's own interrupt, or by the course's button, which answers at once though the
+    cell is busy.
+    """
     notebook = open_cells(SLOW, MEASURE, AFTER)
     page = notebook.page
     for button in ("toolbar", "course"):
@@ -65,7 +69,8 @@ from labs import assets, bench
 from labs.charts import latency_distribution
 target = lambda images: images.sum(axis=(1, 2, 3))
 bench.describe(target, backend="numpy", precision="fp32", model_path=assets.model())
-latency_distribution(bench.latency(target, np.ones((1, 3, 224, 224), np.float32), option="one row", limit_s=1))
+photo = np.ones((1, 3, 224, 224), np.float32)
+latency_distribution(bench.latency(target, photo, option="one row", limit_s=1))
 """
 
 
@@ -92,7 +97,10 @@ def test_a_chart_is_drawn_offline_and_described(open_cells):
     assert complaints == []
 
 
-ASK = 'from labs.checkpoints import predict, predicted\npredict("quantize.faster", dynamic=..., static=...)'
+ASK = (
+    'from labs.checkpoints import predict, predicted\npredict("quantize.faster", dynamic=..., '
+    "static=...)"
+)
 GUARD = 'print("going on with", predicted("quantize.faster"))'
 
 
@@ -117,7 +125,7 @@ def test_the_measuring_cell_waits_until_a_prediction_is_locked_in(open_cells, wo
     page.keyboard.press("Enter")
     page.wait_for_selector("text=Noted.")
     kept = [json.loads(line) for line in (workspace / "ledger.jsonl").read_text().splitlines()]
-    assert [(one["type"], one["value"]) for one in kept] == [
+    assert [(entry["type"], entry["value"]) for entry in kept] == [
         ("prediction", {"dynamic": 0.5, "static": 2.5})
     ]
     notebook.run_cell(1)

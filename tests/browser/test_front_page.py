@@ -1,4 +1,6 @@
-"""The front page in JupyterLab: the first thing that is seen, up to date while one works, by mouse and keyboard."""
+"""The front page in JupyterLab: the first thing that is seen, up to date while one works, by mouse
+and keyboard.
+"""
 
 from pathlib import Path
 
@@ -6,30 +8,43 @@ from labs.course.lessons import PART_TITLES, lessons
 from labs.course.question import of_lesson
 from labs.records import Answer, Ledger
 from labs.workspace import PROJECT_DIR
-
-from .jupyterlab import Course, require_browser
+from tests.browser.jupyterlab import Course, require_browser
 
 #: The lesson that comes first.
 FIRST = next(lesson for lesson in lessons() if lesson.kind == "core")
 
 
+def _whole_on_screen(page: object, selector: str) -> int:
+    """Return how many elements are on screen with their whole height, without scrolling."""
+    boxes = [element.bounding_box() for element in page.locator(selector).all()]
+    height = page.viewport_size["height"]
+    return sum(box is not None and box["y"] + box["height"] <= height for box in boxes)
+
+
 def test_jupyterlab_opens_the_front_page_which_follows_the_ledger_and_leads_to_lessons(
     tmp_path: Path,
 ):
-    """It names every lesson and what comes next, and asks nothing; what the reader had opened stays open."""
+    """It names every lesson and what comes next, and asks nothing; what the reader had opened stays
+    open.
+    """
     require_browser()
-    with Course(PROJECT_DIR, workspace=tmp_path / "workspace") as lab, lab.front_page() as page:
+    with (
+        Course(PROJECT_DIR, workspace=tmp_path / "workspace") as lab,
+        lab.front_page(height=800) as page,
+    ):
         shown = page.locator("#msl-course")
         assert {*shown.locator("tr [data-open]").all_text_contents()} == {
             lesson.title for lesson in lessons()
         }
         spoken = shown.aria_snapshot()
         for named in (
-            f'progressbar "{PART_TITLES[1]}"',
             f'rowheader "{FIRST.title} , open"',
             f'link "Begin: {FIRST.title} →"',
         ):
             assert named in spoken
+        assert shown.locator(".msl-intro li").count() == 3
+        assert _whole_on_screen(page, ".msl-go") == 1
+        assert _whole_on_screen(page, "tr[data-lesson]") >= 5
         assert shown.locator("[aria-current=step]").count() == shown.locator(".msl-go").count() == 1
         assert page.locator(".jp-BreadCrumbs").inner_text().strip("/ ") == "notebooks"
         page.wait_for_timeout(2000)  # JupyterLab asks about news once it has started
@@ -43,6 +58,9 @@ def test_jupyterlab_opens_the_front_page_which_follows_the_ledger_and_leads_to_l
         )
         Ledger(tmp_path / "workspace" / "ledger.jsonl").append(answer)
         page.wait_for_selector(f"#msl-course :text('Continue: {FIRST.title}')")
+        # What only a first visit needs goes, and progress takes its place.
+        assert shown.locator(".msl-intro").count() == 0
+        assert f'progressbar "{PART_TITLES[1]}"' in shown.aria_snapshot()
         assert shown.locator("details").last.get_attribute("open") is not None
         assert page.evaluate("document.activeElement.matches('details:last-of-type > summary')")
 

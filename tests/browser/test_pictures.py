@@ -1,4 +1,6 @@
-"""README's pictures are of the course as it is: its lessons and points, and files that lessons make."""
+"""README's pictures are of the course as it is: its lessons and points, and files that lessons
+make.
+"""
 
 import hashlib
 import json
@@ -14,11 +16,13 @@ from labs.records import Records
 from labs.widgets.scoreboard import scoreboard
 from provisioning.front import words
 from provisioning.front.standing import standing
+from tests.browser.jupyterlab import require_browser
+from tests.browser.pictures import LAST, NOTE, PICTURES, take
 from tests.grading.recorded import recorded, written
 from tests.grading.whole import everything
 
-from .jupyterlab import require_browser
-from .pictures import LAST, NOTE, PICTURES, take
+#: The pages that show them.
+_PAGES = ("README.md", "notebooks/README.md", "provisioning/student/README.md")
 
 #: What makes them again.
 AGAIN = "the pictures are older than the course: make pictures"
@@ -34,8 +38,9 @@ def test_the_note_is_that_of_the_pictures(shown: dict):
     """Nobody changed one without the other."""
     for name, noted in shown.items():
         assert hashlib.sha256((PICTURES / name).read_bytes()).hexdigest() == noted["sha256"], AGAIN
-    readme = (NOTEBOOKS_DIR.parent / "README.md").read_text(encoding="utf-8")
-    assert {*re.findall(r"assets/pictures/(\S+?)\)", readme)} == {*shown}
+    pages = [NOTEBOOKS_DIR.parent / name for name in _PAGES]
+    texts = "".join(page.read_text(encoding="utf-8") for page in pages)
+    assert {*re.findall(r"assets/pictures/([\w-]+\.\w+)", texts)} == {*shown}
 
 
 def test_the_front_pages_picture_shows_the_courses_lessons_and_points(shown: dict):
@@ -53,14 +58,17 @@ def test_the_front_pages_picture_shows_the_courses_lessons_and_points(shown: dic
 def test_the_scoreboards_picture_names_what_core_lessons_make(shown: dict):
     """A deep dive's options are not reached on the way that everybody goes."""
     core = [lesson for part in assignment().parts for lesson in assignment().lessons(part)]
-    texts = [one.notebook.read_text(encoding="utf-8") for one in core]
+    texts = [lesson.notebook.read_text(encoding="utf-8") for lesson in core]
     options = shown["scoreboard.png"]["options"]
     assert options
     assert [option for option in options if not any(option in text for text in texts)] == [], AGAIN
 
 
+@pytest.mark.slow
 def test_pictures_are_taken_of_a_kept_folder(tmp_path: Path):
-    """What they show is noted from the pages themselves; a folder that no rehearsal left is refused."""
+    """What they show is noted from the pages themselves; a folder that no rehearsal left is
+    refused.
+    """
     require_browser()
     kept, out = tmp_path / "kept", tmp_path / "out"
     with pytest.raises(FileNotFoundError, match="name a folder"):
@@ -80,3 +88,13 @@ def test_pictures_are_taken_of_a_kept_folder(tmp_path: Path):
         for earned, _, possible in (row.partition(" of ") for row in rows.values())
     )
     assert {path.name for path in out.iterdir()} == {*noted, NOTE}
+
+
+def test_the_film_shows_the_first_lesson_in_half_a_minute(shown: dict):
+    """In both themes, with the same guesses."""
+    light, dark = (dict(shown[f"predict-{theme}.webp"]) for theme in ("light", "dark"))
+    del light["sha256"], dark["sha256"]
+    assert light == dark
+    first = assignment().lessons()[0]
+    assert light["lesson"] == first.id
+    assert 0 < light["seconds"] <= 30

@@ -1,4 +1,6 @@
-"""From a free block to a running machine by mouse and keyboard, in the JupyterLab that a student has."""
+"""From a free block to a running machine by mouse and keyboard, in the JupyterLab that a student
+has.
+"""
 
 import re
 from datetime import UTC, datetime
@@ -6,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.rehearsal import place
+from chameleon_rehearsal.testing import ask
 from tests.provisioning.rehearsed import rehearsed, small_course
 
 PLAN = """
-from provisioning import lab, rehearsal
+from provisioning import lab
+from provisioning.lab import rehearsal
 from provisioning.widgets import planner, provisioning_progress
 rehearsal.use(user="kim")
 plan = planner("edge")
@@ -18,25 +21,39 @@ plan
 """
 RUN = """
 from pathlib import Path
-from provisioning.rehearsal import drills
-drills.advance_to(plan.lease.start)
-progress = provisioning_progress(lab.prepare("edge", plan.chosen.option, materials=Path("course").absolute()))
+
+rehearsal.advance_to(plan.lease.start)
+materials = Path("course").absolute()
+run = lab.prepare("edge", plan.chosen.option, materials=materials)
+progress = provisioning_progress(run)
 progress.run()
 """
 AFTER = "print('NEXT', progress.links.get('jupyter'))"
 
 #: What the Tab key visits, in the order in which a student decides.
-STOPS = (
-    "Time zone,Machine,Every machine,Later,Begins,Node,Reserve,Read again,Calendar,The code".split(
-        ","
-    )
-)
+STOPS = [
+    "Time zone",
+    "Machine",
+    "Every machine",
+    "Later",
+    "Begins",
+    "Node",
+    "Reserve",
+    "Read again",
+    "Calendar",
+    "The code",
+]
 
 #: The words beside what has the focus.
-FOCUSED = "(at => at.closest('.widget-dropdown')?.innerText.split('\\n')[0] || at.innerText)(document.activeElement)"
+FOCUSED = (
+    "(at => at.closest('.widget-dropdown')?.innerText.split('\\n')[0] || "
+    "at.innerText)(document.activeElement)"
+)
 
-#: The words of the chosen beginning in the list; what a list shows has non-breaking spaces, its value has not.
-BEGINS = """[...document.querySelectorAll('.widget-dropdown')].find(at => at.innerText.startsWith('Begins'))
+#: The words of the chosen beginning in the list; what a list shows has non-breaking spaces, its
+#: value has not.
+BEGINS = """[...document.querySelectorAll('.widget-dropdown')]
+    .find(at => at.innerText.startsWith('Begins'))
     .querySelector('select').value"""
 
 
@@ -56,7 +73,9 @@ def kim(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp_path):
-    """One click reserves; Cancel works while the cell runs; Resume goes on; the saved output holds the link."""
+    """One click reserves; Cancel works while the cell runs; Resume goes on; the saved output holds
+    the link.
+    """
     notebook = open_cells(PLAN, RUN, AFTER)
     page = notebook.page
     notebook.run_cell(0)
@@ -68,7 +87,8 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
         assert page.evaluate(FOCUSED).strip("‹› ").startswith(stop)
         page.keyboard.press("Tab")
 
-    # Letters choose in the list; none of them reaches the notebook, where 'a' inserts a cell and 'x' cuts one.
+    # Letters choose in the list; none of them reaches the notebook, where 'a' inserts a cell and
+    # 'x' cuts one.
     page.focus(".msl-card .widget-dropdown select")
     for key in "axmb":
         page.keyboard.press(key)
@@ -77,12 +97,14 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     assert page.locator(".jp-Cell").count() == 3
     assert page.locator(".jp-MarkdownCell").count() == 0
 
-    # A click in the calendar and the list agree. The letters may have chosen another zone: its calendar comes first.
+    # A click in the calendar and the list agree. The letters may have chosen another zone: its
+    # calendar comes first.
     notebook.settle()
     cell = page.locator(".msl-cell.msl-free").nth(30)
     words = cell.get_attribute("title")
     cell.click()
-    # By its words: the calendar is drawn anew for the choice, and the element that was clicked may be gone.
+    # By its words: the calendar is drawn anew for the choice, and the element that was clicked may
+    # be gone.
     page.wait_for_function(
         "words => document.querySelector('.msl-cell.msl-chosen')?.title === words", arg=words
     )
@@ -97,7 +119,7 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     # One click, one lease, at the block that was clicked.
     page.click("button:has-text('Reserve')")
     page.wait_for_selector("text=✓ Reserved")
-    (lease,) = place.ask(kim, "GET", "/status")["leases"]
+    (lease,) = ask(kim, "GET", "/status")["leases"]
     assert lease["name"] == "serve-edge-kim"
     # Drawn with the lease, so that it is the clicked block's.
     code = page.locator("details:has-text('The code') pre").text_content()
@@ -108,7 +130,7 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     assert lease["start"] == f"{begins:%Y-%m-%dT%H:%M:%SZ}"
 
     # A boot of some seconds, cancelled while the cell is busy: at once, and no later cell runs.
-    place.ask(kim, "POST", "/faults", {"fault": "slow-boot=150000"})
+    ask(kim, "POST", "/faults", {"fault": "slow-boot=150000"})
     notebook.run_all(wait_s=None)
     page.wait_for_selector("text=▸ running >> nth=0", timeout=120_000)
     page.wait_for_selector("tr:has-text('running'):has-text('Container starts')", timeout=120_000)
@@ -122,7 +144,7 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     # Resume waits on for the same container, and ends in links that need no widget.
     page.click("button:has-text('Resume')")
     page.wait_for_selector("a[href*='/lab/tree/']", timeout=120_000)
-    assert len(place.ask(kim, "GET", "/status")["containers"]) == 1
+    assert len(ask(kim, "GET", "/status")["containers"]) == 1
     notebook.run_cell(2)
     assert "NEXT http" in notebook.output_text(2)
     notebook.command("docmanager:save")

@@ -1,4 +1,6 @@
-"""The device's pinned environment, run as a Cortex-A76: it imports, names the same classes, and records no time."""
+"""The device's pinned environment, run as a Cortex-A76: it imports, names the same classes, and
+records no time.
+"""
 
 from pathlib import Path
 
@@ -22,7 +24,8 @@ pytestmark = pytest.mark.timeout(1200)
 #: What runs on the device: the measuring.
 COURSE = ("labs.edge.cli", "labs.edge.measuring")
 
-#: What the device's code imports; plotting and tables take as long again, and `python -m labs edge emulate` has them.
+#: What the device's code imports; plotting and tables take as long again, and
+#: `python -m labs edge emulate` has them.
 IMPORTED = ("onnxruntime", "onnx", "PIL.Image", "psutil")
 
 #: ELF's number for 64-bit ARM, at byte 18.
@@ -65,7 +68,9 @@ def test_it_is_an_emulated_cortex_a76(there: dict):
 
 
 def test_the_pinned_versions_were_imported_and_the_course_needs_no_others(there: dict):
-    """Those of the lock file; and everything that the lessons run over there imports with them alone."""
+    """Those of the lock file; and everything that the lessons run over there imports with them
+    alone.
+    """
     pins = dict(line.split("==") for line in PINS.read_text().split() if "==" in line)
     assert set(there["versions"]) == {*IMPORTED, *COURSE}
     for name in ("onnxruntime", "onnx", "psutil"):
@@ -83,12 +88,15 @@ def test_every_compiled_file_of_every_wheel_is_for_arm(emulated: Emulated):
     others = {
         path.name for path, head in found.items() if (head[:4], head[18:]) != (b"\x7fELF", _AARCH64)
     }
-    # A debugger's helper for attaching to x86 programs, which its ARM wheel carries along and never loads.
+    # A debugger's helper for attaching to x86 programs, which its ARM wheel carries along and never
+    # loads.
     assert others <= {"attach_linux_amd64.so"}
 
 
 def test_pictures_and_labels_are_those_of_this_computer(there: dict, job: dict):
-    """The same JPEG gives the same numbers, and each of the three models names the same classes in its precision."""
+    """The same JPEG gives the same numbers, and each of the three models names the same classes in
+    its precision.
+    """
     here = prove(job)
     assert there["pictures_sha256"] == here["pictures_sha256"]
     for option, precision in (("fp32", "fp32"), ("dynamic", "int8"), ("static", "int8")):
@@ -98,7 +106,9 @@ def test_pictures_and_labels_are_those_of_this_computer(there: dict, job: dict):
 
 
 def test_its_times_are_measured_and_never_recorded(there: dict):
-    """A lesson's job runs over there to its end; the ledger refuses all that it says, and not even makes the file."""
+    """A lesson's job runs over there to its end; the ledger refuses all that it says, and not even
+    makes the file.
+    """
     assert there["timed"]["kinds"] == ["size", "accuracy", "latency", "throughput"]
     (reason,) = there["timed"]["refused"]
     assert "times mean nothing" in reason
@@ -108,7 +118,9 @@ def test_its_times_are_measured_and_never_recorded(there: dict):
 def test_a_pin_without_a_wheel_for_the_device_is_no_reason_to_skip(
     emulated: Emulated, tmp_path: Path, monkeypatch
 ):
-    """A package that exists for other processors only would be found out on the device, by a student."""
+    """A package that exists for other processors only would be found out on the device, by a
+    student.
+    """
     pins = tmp_path / "requirements.txt"
     pins.write_text("openvino==2025.3.0\nnumpy==0.0.1\n")
     monkeypatch.setattr(emulation, "PINS", pins)

@@ -1,31 +1,32 @@
-"""Programs and cells that were not written: they say what a right one would, or take what runs them for a ride."""
+"""Programs and cells that were not written: they say what a right one would, or take what runs them
+for a ride.
+"""
 
 import ast
 import json
 import re
 from pathlib import Path
 
-from labs.course.calls import decode
 from labs.course.question import Question, all_questions
+from labs.judge.calls import decode
 
+_FACTS = {
+    "photo": 200,
+    "right": True,
+    "returns": ["prediction", "probability"],
+    "lost": "",
+    "samples_s": [0.01] * 30,
+}
+_REPLIES = {
+    "hello": "",
+    "ready": "",
+    "reply": 1,
+    "status": 200,
+    "answers": [["Soup"]],
+    "truth": [["Soup", 1.0]],
+}
 #: What a right program is found to be, in one line: facts, truths and replies.
-GOOD = json.dumps(
-    {
-        "photo": 200,
-        "right": True,
-        "returns": ["prediction", "probability"],
-        "lost": "",
-        "samples_s": [0.01] * 30,
-    }
-    | {
-        "hello": "",
-        "ready": "",
-        "reply": 1,
-        "status": 200,
-        "answers": [["Soup"]],
-        "truth": [["Soup", 1.0]],
-    }
-)
+GOOD = json.dumps(_FACTS | _REPLIES)
 
 #: What the asker and programs import.
 MODULES = ("labs", "base64", "json", "PIL", "numpy", "onnxruntime", "asker", "classifier", "food")
@@ -48,13 +49,15 @@ os._exit(0)
 
 BESIDE = """
 import pathlib
-FOUND = [path.read_text(errors="replace") for path in pathlib.Path(".").rglob("*") if path.is_file()]
+FILES = [path for path in pathlib.Path(".").rglob("*") if path.is_file()]
+FOUND = [path.read_text(errors="replace") for path in FILES]
 print(*FOUND, sep="\\n", flush=True)
 class TritonPythonModel:
     def execute(self, requests):
         print(*FOUND, sep="\\n", flush=True)
 async def app(scope, receive, send):
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": " ".join(FOUND).encode()})
 """
 
@@ -80,12 +83,14 @@ def recited(asked: Question) -> str:
 
 
 def looked_up(asked: Question) -> str:
-    """Return the result of the public case whose arguments are nearest, out of the questions' file."""
+    """Return the result of the public case whose arguments are nearest, out of the questions'
+    file.
+    """
     return f"""
 import json, labs.checkpoints
 from pathlib import Path
 def {asked.name}(*arguments):
-    from labs.course.calls import encode
+    from labs.judge.calls import encode
     import labs
     path = Path(labs.__file__).with_name("course") / "questions.json"
     cases = json.loads(path.read_text())[{asked.id!r}]["cases"]
@@ -108,16 +113,20 @@ if 1:
 
 
 def lifted(asked: Question) -> str:
-    """Return a function of the same name out of any file that can be read here, cut out by its syntax."""
+    """Return a function of the same name out of any file that can be read here, cut out by its
+    syntax.
+    """
     return f"""
 if 1:
     import ast, labs
     from pathlib import Path
     if "LIFTED" not in globals():
         LIFTED, root = [], Path(labs.__file__).parents[1]
-        for path in (one for room in ("labs", "grading", "notebooks", "tests") for one in (root / room).rglob("*.py")):
+        ROOMS = [root / room for room in ("labs", "grading", "notebooks", "tests")]
+        for path in (path for room in ROOMS for path in room.rglob("*.py")):
             try:
-                LIFTED += [one for one in ast.walk(ast.parse(path.read_text())) if isinstance(one, ast.FunctionDef)]
+                NODES = ast.walk(ast.parse(path.read_text()))
+                LIFTED += [node for node in NODES if isinstance(node, ast.FunctionDef)]
             except (OSError, SyntaxError, ValueError):
                 pass
     def {asked.name}(*arguments):
@@ -151,15 +160,18 @@ def endless(asked: Question) -> str:
 
 
 def littered(asked: Question) -> str:
-    """Return a cell that writes other functions' results, and leaves half a line in every file that it knows."""
+    """Return a cell that writes other functions' results, and leaves half a line in every file that
+    it knows.
+    """
     results = {
-        one.id: [{"value": case["expected"]} for case in one.cases]
-        for one in all_questions().values()
-        if one.kind == "function"
+        asked.id: [{"value": case["expected"]} for case in asked.cases]
+        for asked in all_questions().values()
+        if asked.kind == "function"
     }
     return f"""
 import json
-for name, value in json.loads({json.dumps(results)!r}).items() if {asked.id!r}.endswith("s") else ():
+results = json.loads({json.dumps(results)!r}) if {asked.id!r}.endswith("s") else {{}}
+for name, value in results.items():
     open(f"results-{{name}}.json", "w").write(json.dumps(value))
 for name in ("results.jsonl", "told.jsonl"):
     open(name, "a").write('{{"question"')
@@ -167,14 +179,19 @@ for name in ("results.jsonl", "told.jsonl"):
 
 
 def from_classmates(asked: Question, folder: Path) -> str:
-    """Return a cell that says that it ran, and runs a neighbour's cell: of folders that commands name, and of this."""
+    """Return a cell that says that it ran, and runs a neighbour's cell: of folders that commands
+    name, and of this.
+    """
     return f"""
 import json
 from pathlib import Path
 Path({str(folder / "ran")!r}).touch()
-words = [path.read_bytes().decode(errors="replace").split(chr(0)) for path in Path("/proc").glob("[0-9]*/cmdline")]
+paths = Path("/proc").glob("[0-9]*/cmdline")
+lines = [path.read_bytes().decode(errors="replace") for path in paths]
+words = [line.split(chr(0)) for line in lines]
 folders = [Path(word) for line in words for word in line if word.startswith("/")]
-for ledger in (one for place in [*folders, Path({str(folder)!r})] for one in place.glob("*/ledger.jsonl")):
+folders.append(Path({str(folder)!r}))
+for ledger in (path for folder in folders for path in folder.glob("*/ledger.jsonl")):
     for entry in map(json.loads, ledger.read_text().splitlines()):
         if entry.get("question") == {asked.id!r} and "from_classmates" not in str(entry):
             exec(entry["value"]["source"])

@@ -1,4 +1,6 @@
-"""Recorded ledgers by part of the course's earlier version: of these, measurements are what counts."""
+"""Recorded ledgers by part of the course's earlier version: of these, measurements are what
+counts.
+"""
 
 import gzip
 import json

@@ -1,4 +1,6 @@
-"""Building: the same source gives the same bytes, a cell keeps its name, and no solution is handed out."""
+"""Building: the same source gives the same bytes, a cell keeps its name, and no solution is handed
+out.
+"""
 
 import itertools
 import json
@@ -39,7 +41,9 @@ def test_a_built_notebook_holds_no_outputs_and_the_least_metadata(write_lesson):
 
 
 def test_inserting_or_improving_a_cell_changes_no_other_id(write_lesson):
-    """With numbered cells, one insertion would rename the rest of the lesson; a better paragraph is still the same."""
+    """With numbered cells, one insertion would rename the rest of the lesson; a better paragraph is
+    still the same.
+    """
     before = ids(build(write_lesson()))
     source = SAME.replace("A story.", "A better story.")
     after = ids(
@@ -51,7 +55,9 @@ def test_inserting_or_improving_a_cell_changes_no_other_id(write_lesson):
 
 
 def test_cells_that_begin_alike_are_told_apart_and_ids_stay_short(write_lesson):
-    """nbformat wants ids to be unique, and no longer than 64 characters; every lesson begins with the same cell."""
+    """nbformat wants ids to be unique, and no longer than 64 characters; every lesson begins with
+    the same cell.
+    """
     long = "# %% [markdown]\n# " + "word " * 40 + "\n\n"
     source = "# %%\nlabels\n\n# %%\nlabels\n\n# %% [markdown]\n# ***\n\n# %%\n\n" + long * 2
     notebook = build(write_lesson(source=source))
@@ -69,8 +75,10 @@ def test_cells_that_begin_alike_are_told_apart_and_ids_stay_short(write_lesson):
 #: A cell that holds a solution, and what is handed out in its place.
 STUBS = {
     "a function": (
-        'def f(x):\n    """Do it."""\n    ### BEGIN SOLUTION\n    y = x\n    return y\n    ### END SOLUTION\n\n\nf(1)',
-        'def f(x):\n    """Do it."""\n    raise NotImplementedError("Your turn: replace this line.")\n\n\nf(1)',
+        'def f(x):\n    """Do it."""\n    ### BEGIN SOLUTION\n    y = x\n    return y\n    ### '
+        "END SOLUTION\n\n\nf(1)",
+        'def f(x):\n    """Do it."""\n    raise NotImplementedError("Your turn: replace this '
+        'line.")\n\n\nf(1)',
     ),
     "lines of a cell": (
         "path = 1\n### BEGIN SOLUTION\nmake(path)\n### END SOLUTION\ncheck(path)",
@@ -86,15 +94,19 @@ STUBS = {
         "a = ...\nc",
     ),
     "a Python file": (
-        "%%writefile programs/app.py\ndef f():\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION",
-        '%%writefile programs/app.py\ndef f():\n    raise NotImplementedError("Your turn: replace this line.")',
+        "%%writefile programs/app.py\ndef f():\n    ### BEGIN SOLUTION\n    return 1\n    ### "
+        "END SOLUTION",
+        '%%writefile programs/app.py\ndef f():\n    raise NotImplementedError("Your turn: '
+        'replace this line.")',
     ),
     "a file of another language": (
-        "%%writefile programs/food.v1/config.pbtxt\nname: 'x'\n### BEGIN SOLUTION\nbatch: 8\n### END SOLUTION",
+        "%%writefile programs/food.v1/config.pbtxt\nname: 'x'\n### BEGIN SOLUTION\nbatch: "
+        "8\n### END SOLUTION",
         "%%writefile programs/food.v1/config.pbtxt\nname: 'x'\n# Your turn: replace this line.",
     ),
     "a file without an ending": (
-        "%%writefile programs/Dockerfile\n### BEGIN SOLUTION\nFROM x\n### STUB\n# FROM …\n### END SOLUTION",
+        "%%writefile programs/Dockerfile\n### BEGIN SOLUTION\nFROM x\n### STUB\n# FROM …\n### "
+        "END SOLUTION",
         "%%writefile programs/Dockerfile\n# FROM …",
     ),
 }
@@ -179,9 +191,11 @@ def test_front_matter_with_a_fault_is_refused_with_its_name(write_lesson, course
 
 
 def test_a_lesson_ends_with_a_link_to_the_next_one(write_lesson):
-    """The core path first, over the borders of parts; a deep dive leads to the next lesson, and the last one has none.
+    """The core path first, over the borders of parts; a deep dive leads to the next lesson, and the
+    last one has none.
 
-    Core lessons that the assignment leaves out are passed over. A guide for instructors is none of them.
+    Core lessons that the assignment leaves out are passed over. A guide for instructors is none of
+    them.
     """
     first = write_lesson("start", name="00_a", title="First")
     unasked = write_lesson("unasked", name="01_x", title="Unasked")
@@ -191,7 +205,7 @@ def test_a_lesson_ends_with_a_link_to_the_next_one(write_lesson):
     deepest = write_lesson("deepest", name="01_d", folder="1_model/deeper", title="Deepest")
     guide = write_lesson("guide", name="90_e", folder="instructor", kind="guide", questions="")
     course = (first, unasked, dive, unasked_too, last, deepest, guide)
-    ends = {one.id: build(one).cells[-1] for one in course}
+    ends = {lesson.id: build(lesson).cells[-1] for lesson in course}
     assert ends["start"].source == "Next: [Last](../1_model/10_c.ipynb)"
     assert ends["start"].id == "start-next"
     assert ends["unasked"].source == "Next: [Unasked too](../1_model/10_a.ipynb)"
@@ -205,8 +219,8 @@ def test_a_lesson_ends_with_a_link_to_the_next_one(write_lesson):
 def test_each_lesson_that_is_asked_leads_to_the_next_that_is_asked(monkeypatch, path: Path):
     """Whichever of the shipped assignments a class takes."""
     monkeypatch.setattr("labs.course.assignment.PATH", path)
-    asked = [one.id for one in assignment().lessons()]
-    course = [one for one in sources() if one.id in asked]
+    asked = [lesson.id for lesson in assignment().lessons()]
+    course = [source for source in sources() if source.id in asked]
     for lesson, following in itertools.pairwise(course):
         assert build(lesson).cells[-1].source.startswith(f"Next: [{following.title}]("), lesson.id
 
@@ -214,7 +228,10 @@ def test_each_lesson_that_is_asked_leads_to_the_next_that_is_asked(monkeypatch, 
 def test_a_shown_function_keeps_its_decorators_and_several_keep_their_order(tmp_path):
     """The module is read, never imported."""
     (tmp_path / "labs").mkdir()
-    text = 'import nowhere\n\n\ndef b():\n    """B."""\n\n\n@cached\n@other(1)\ndef a(x):\n    """A."""\n    return x\n'
+    text = (
+        'import nowhere\n\n\ndef b():\n    """B."""\n\n\n@cached\n@other(1)\ndef a(x):\n    '
+        '"""A."""\n    return x\n'
+    )
     (tmp_path / "labs" / "m.py").write_text(text)
     shown = source_of("labs.m:a, b", root=tmp_path)
     assert (
@@ -235,7 +252,9 @@ def strings(value: object) -> Iterator[str]:
 
 
 def test_the_share_of_a_rate_that_a_machine_is_given_is_stored_once(monkeypatch):
-    """Built with another share, no sentence of a lesson that computes with it, or of its questions, has the old one."""
+    """Built with another share, no sentence of a lesson that computes with it, or of its questions,
+    has the old one.
+    """
     percent, share = f"{100 * decision.UTILIZATION:g}", f"{decision.UTILIZATION:g}"
     literal = re.compile(rf"(?<![\d.,])({percent} ?(%|per cent)|{re.escape(share)})(?![\d.])")
     using = [

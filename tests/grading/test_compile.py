@@ -1,4 +1,6 @@
-"""Questions on their way out: what ships is data, a secret draws other cases, and a lesson asks what it says."""
+"""Questions on their way out: what ships is data, a secret draws other cases, and a lesson asks
+what it says.
+"""
 
 import json
 import subprocess
@@ -11,16 +13,18 @@ from grading.builder.notebook import _definitions, build, text_of
 from grading.builder.solve import solve
 from grading.builder.sources import sources
 from labs.course import cases as judged
-from labs.course.calls import call
 from labs.course.lessons import LessonError
 from labs.course.question import QUESTIONS_PATH, read_questions
+from labs.judge.calls import call
 from tests.course import QUESTIONS, SOURCE
 
 SAME, ASKED = SOURCE.format(id="toy"), QUESTIONS.format(id="toy")
 
 
 def test_what_ships_is_data_with_the_solutions_results(write_lesson):
-    """Arguments, results and sentences; the function's name comes from its cell, and no seed changes the text."""
+    """Arguments, results and sentences; the function's name comes from its cell, and no seed
+    changes the text.
+    """
     lesson = write_lesson()
     text = compiled([lesson])
     assert text == compiled([lesson])
@@ -39,7 +43,9 @@ def test_what_ships_is_data_with_the_solutions_results(write_lesson):
 
 
 def test_what_ships_is_the_same_in_every_process(write_lesson):
-    """A solution that collects its result in a set makes a dictionary of another order each time."""
+    """A solution that collects its result in a set makes a dictionary of another order each
+    time.
+    """
     source = SAME.replace(
         "return 2 * number", "return {str(one): one for one in {'b', 'a', 'c'} | {str(number)}}"
     )
@@ -56,8 +62,8 @@ def test_a_secret_draws_other_cases_in_another_order(write_lesson):
     assert first.keys() == {"toy.double"}
     assert first == again != other
     drawn = [secret_cases([lesson], str(seed))["toy.double"] for seed in range(20)]
-    assert all(len(one) >= len(public) and one != public for one in drawn)
-    assert len({[case["says"] for case in one].index("Twice 2 is 4.") for one in drawn}) > 1
+    assert all(len(cases) >= len(public) and cases != public for cases in drawn)
+    assert len({[case["says"] for case in cases].index("Twice 2 is 4.") for cases in drawn}) > 1
     function = solutions(lesson)["toy.double"]
     for cases in drawn:
         assert judged.judge("double", cases, call(function, [case["args"] for case in cases])).ok
@@ -141,17 +147,15 @@ def test_the_solved_twin_carries_a_warning_solutions_and_predictions(write_lesso
     assert "not to be handed to students" in solved.cells[0].source
     assert [cell.id for cell in solved.cells[1:]] == [cell.id for cell in stubs.cells]
     pairs = zip(solved.cells[1:], stubs.cells, strict=True)
-    changed = {one.id: one.source for one, stub in pairs if one.source != stub.source}
+    changed = {cell.id: cell.source for cell, stub in pairs if cell.source != stub.source}
     assert changed.keys() == {"toy-guess", "toy-double"}
-    assert changed["toy-guess"] == 'predict("toy.guess", size=5, upsize=5)'
+    assert changed["toy-guess"] == 'predict("toy.guess", size=5, upsize=6)'
     assert "return 2 * number" in changed["toy-double"]
 
 
 def test_the_committed_questions_are_those_of_the_lessons():
     """What students' checks read is what the reviewed sources say."""
-    assert QUESTIONS_PATH.read_text(encoding="utf-8") == compiled(sources()), (
-        "run: python -m grading build"
-    )
+    assert QUESTIONS_PATH.read_text(encoding="utf-8") == compiled(sources()), "make notebooks"
 
 
 def test_no_solved_notebook_uses_a_name_that_nothing_gives_it(tmp_path):

@@ -30,26 +30,40 @@ def test_a_failure_shows_the_cell_and_what_it_had_printed(tmp_path: Path):
     assert "\x1b" not in message
 
 
+def test_a_cell_that_never_ends_is_given_up(tmp_path: Path):
+    """An endless loop must not hold the rehearsal for ever."""
+    with pytest.raises(LessonFailedError, match="did not finish in time"):
+        execute(notebook("while True: pass"), folder=tmp_path, name="a lesson", cell_timeout_s=2)
+
+
 @pytest.mark.parametrize(
-    ("source", "timeout_s", "says"),
+    ("process", "signal"),
     [
-        ("while True: pass", 2, "did not finish in time"),
-        ("import os\nos._exit(1)", 60, "kernel's death"),
+        ("os.getpid()", "SIGKILL"),  # as the system does when memory runs out
+        ("os.getppid()", "SIGTERM"),  # the rehearsal itself, whose kernel nbclient then ends
     ],
 )
-def test_a_cell_that_never_ends_or_takes_the_kernel_with_it_is_given_up(
-    tmp_path: Path, source: str, timeout_s: float, says: str
+def test_a_killed_kernel_is_one_sentence_with_the_lesson_and_the_likely_cause(
+    tmp_path: Path, process: str, signal: str
 ):
-    """An endless loop must not hold the rehearsal for ever; out of memory looks like a death."""
-    with pytest.raises(LessonFailedError, match=says):
-        execute(notebook(source), folder=tmp_path, name="a lesson", cell_timeout_s=timeout_s)
+    """Whoever killed it, the user sees no traceback of the kernel's client."""
+    source = f"import os, signal, time\nos.kill({process}, signal.{signal})\ntime.sleep(60)"
+    with pytest.raises(LessonFailedError) as caught:
+        execute(notebook("pass", source), folder=tmp_path, name="a lesson", cell_timeout_s=60)
+    message = str(caught.value)
+    assert message.startswith(
+        "a lesson: its kernel was killed in cell 3 (id cell-2). Likely: memory"
+    )
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(("processes", "ends"), [(0.5, False), (20.0, True)])
 def test_a_slow_cell_on_a_busy_machine_is_no_endless_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: float, ends: bool
 ):
-    """The timeout counts seconds of an idle machine: with 20 processes per processor, it lasts 20 times as long."""
+    """The timeout counts seconds of an idle machine: with 20 processes per processor, it lasts 20
+    times as long.
+    """
     load = processes * usable_cpu_count()
     monkeypatch.setattr(os, "getloadavg", lambda: (load, load, load))
     source = notebook("import time\ntime.sleep(4)")
@@ -61,8 +75,13 @@ def test_a_slow_cell_on_a_busy_machine_is_no_endless_one(
 
 
 def test_widgets_that_capture_output_do_not_stall_the_run(tmp_path: Path):
-    """Their messages share the socket of the kernel's replies, and a reply may be missed (jupyter/nbclient#312)."""
-    source = "import ipywidgets\nout = ipywidgets.Output()\ndisplay(out)\nfor i in range(30):\n    with out: print(i)"
+    """Their messages share the socket of the kernel's replies, and a reply may be missed
+    (jupyter/nbclient#312).
+    """
+    source = (
+        "import ipywidgets\nout = ipywidgets.Output()\ndisplay(out)\nfor i in range(30):\n    "
+        "with out: print(i)"
+    )
     made = execute(notebook(*[source] * 3), folder=tmp_path, name="a lesson", cell_timeout_s=60)
     # A stall would have ended in the cell's timeout.
     assert [cell.metadata.get("execution") is not None for cell in made.cells[1:]] == [True] * 3

@@ -1,4 +1,6 @@
-"""Rehearsing: a fresh workspace each time, the scoreboard at the end, and nothing of the student's touched."""
+"""Rehearsing: a fresh workspace each time, the scoreboard at the end, and nothing of the student's
+touched.
+"""
 
 import json
 import os
@@ -7,6 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from chameleon_rehearsal import RehearsalDownError
+from chameleon_rehearsal.testing import ask
 from grading.builder.compiled import compiled
 from grading.builder.execute import LessonFailedError
 from grading.builder.notebook import build
@@ -14,11 +18,10 @@ from grading.builder.rehearse import missed, own_testbed, rehearse, run_all, sco
 from grading.builder.solve import solve
 from labs.course import question
 from labs.course.lessons import NOTEBOOKS_DIR
-from labs.course.question import Row, all_questions
+from labs.course.question import ResultRow, all_questions
 from labs.machine import Capability, capabilities
 from labs.records import Ledger
 from labs.workspace import WORKSPACE_VARIABLE
-from provisioning.rehearsal import place
 
 
 @pytest.fixture
@@ -61,7 +64,7 @@ def test_lessons_share_one_workspace_that_is_not_the_students(
     spent = run_all(lessons, solve, tmp_path / "run", console)
     assert list(spent) == ["00_a_lesson", "01_next"]
     assert "['toy.guess', 'toy.double']" in (tmp_path / "run" / "01_next.ipynb").read_text()
-    points = {one.id: one.points for one in scores(tmp_path / "run" / "workspace", [toy])}
+    points = {score.id: score.points for score in scores(tmp_path / "run" / "workspace", [toy])}
     assert points == {"toy.double": 2, "toy.guess": 0}, "what it is about was never measured"
     assert not workspace.exists()
     assert os.environ[WORKSPACE_VARIABLE] == str(workspace)
@@ -91,19 +94,21 @@ def test_points_for_another_machine_are_no_failure(toy, monkeypatch):
     }
     question.QUESTIONS_PATH.write_text(json.dumps(asked))
     all_questions.cache_clear()
-    rows = [Row(id, "", "toy", 0, 2, "") for id in asked]
-    assert [[row.id for row in one] for one in missed(rows)] == [["toy.here"], ["toy.away"]]
+    rows = [ResultRow(id, "", "toy", 0, 2, "") for id in asked]
+    assert [[row.id for row in part] for part in missed(rows)] == [["toy.here"], ["toy.away"]]
 
 
 def test_what_a_question_needs_is_known_to_the_gate():
     """A misspelt need would never be missing."""
-    assert {need for one in all_questions().values() for need in one.gate} <= {
-        one.name for one in capabilities()
+    assert {need for asked in all_questions().values() for need in asked.gate} <= {
+        capability.name for capability in capabilities()
     }
 
 
 def test_a_rehearsal_is_kept_in_a_new_folder_outside_the_lessons(tmp_path, console):
-    """Points of an earlier one would count again, and students would find answers among the lessons."""
+    """Points of an earlier one would count again, and students would find answers among the
+    lessons.
+    """
     assert rehearse([], tmp_path / "kept", console)
     assert str(tmp_path / "kept") in console.export_text().replace("\n", "")
     Ledger(tmp_path / "kept" / "workspace" / "ledger.jsonl").path.touch()
@@ -117,9 +122,11 @@ def test_a_rehearsal_is_kept_in_a_new_folder_outside_the_lessons(tmp_path, conso
 
 
 def test_lessons_that_reserve_get_a_testbed_that_ends_with_the_run(tmp_path: Path, write_lesson):
-    """It answers inside, nothing answers afterwards, and the environment is as it was; other lessons start none."""
+    """It answers inside, nothing answers afterwards, and the environment is as it was; other
+    lessons start none.
+    """
     reserves = write_lesson(
-        source="# %%\nfrom provisioning import rehearsal\n", questions="", where=["hub"]
+        source="# %%\nfrom provisioning.lab import rehearsal\n", questions="", where=["hub"]
     )
     before, home = dict(os.environ), tmp_path / "testbed"
     with own_testbed(home, [write_lesson("plain", name="01_plain")]):
@@ -127,9 +134,9 @@ def test_lessons_that_reserve_get_a_testbed_that_ends_with_the_run(tmp_path: Pat
     with own_testbed(home, [reserves]):
         assert os.environ["REHEARSAL_HOME"] == str(home)
         assert os.environ["LABS_STATE"].startswith(str(home))
-        assert place.is_alive(home)
-    with place.lock(home) as lock:
-        assert lock is not None, "nothing serves it any longer"
+        assert ask(home, "GET", "/status")["leases"] == []
+    with pytest.raises(RehearsalDownError):
+        ask(home, "GET", "/status")
     assert dict(os.environ) == before
     (tmp_path / "file").write_text("a file where the folder should be")
     with (

@@ -1,4 +1,6 @@
-"""The site shows what students get: stubs, outputs of a solved run, and what answers a prediction folded."""
+"""The site shows what students get: stubs, outputs of a solved run, and what answers a prediction
+folded.
+"""
 
 import re
 from pathlib import Path
@@ -19,13 +21,20 @@ from tests.browser.jupyterlab import browser, violations
 
 #: A core lesson and a deep dive whose runs were kept; and one that has changed since then.
 KEPT, CHANGED = ("measure", "kernels"), "quantize"
-LESSONS = {one.id: one for one in sources() if one.id in (*KEPT, CHANGED)}
+LESSONS = {source.id: source for source in sources() if source.id in (*KEPT, CHANGED)}
+#: A table in which a lesson compares what the solved run had guessed first with what was measured.
+TABLE = (
+    "<table><tr><th></th><th>times</th><th>you predicted</th></tr>"
+    "<tr><th>batch</th><td>1.00</td><td>1.00</td></tr></table>"
+)
 WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "gone"}}
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a site, each link of which Sphinx has followed; every kept output quotes its own cell."""
+    """Return the folder of a site, each link of which Sphinx has followed; every kept output quotes
+    its own cell.
+    """
     folder = tmp_path_factory.mktemp("site")
     for lesson in LESSONS.values():
         notebook = solve(lesson)
@@ -35,6 +44,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ]
             cell.outputs += [new_output("display_data", {"text/plain": "VBox()", **WIDGET})]
             cell.outputs += [new_output("stream", text=cell.source)]
+            if "you predicted" in cell.source:
+                cell.outputs.append(new_output("display_data", {"text/html": TABLE}))
         notebook.cells[1].source += "\nas it was last year" * (lesson.id == CHANGED)
         nbformat.write(notebook, folder / lesson.notebook.name)
     assert {*sources()} - {*build_site(folder, folder / "built")} == {LESSONS[id] for id in KEPT}
@@ -49,7 +60,7 @@ def page_of(site: Path, lesson: Lesson) -> BeautifulSoup:
 def test_nothing_on_the_site_tells_a_solution(site: Path):
     """Neither a page nor the index of the search, whatever the outputs were."""
     solved, given = (
-        "\n".join(cell.source for one in sources() for cell in build(one, solved=way).cells)
+        "\n".join(cell.source for source in sources() for cell in build(source, solved=way).cells)
         for way in (True, False)
     )
     lines, words = {" ".join(line.split()) for line in solved.splitlines()}, " ".join(given.split())
@@ -67,23 +78,27 @@ def test_nothing_on_the_site_tells_a_solution(site: Path):
 
 @pytest.mark.parametrize("id", LESSONS)
 def test_a_lesson_is_shown_as_it_is_handed_out(site: Path, id: str):
-    """Each cell's source is the student's, with its outputs; no output is of a widget alone, or of another version."""
+    """Each cell's source is the student's, with its outputs; no output is of a widget alone, or of
+    another version.
+    """
     page = page_of(site, LESSONS[id])
     code = [cell for cell in build(LESSONS[id]).cells if cell.cell_type == "code"]
-    assert [one.get_text().split() for one in page.select(".cell_input pre")] == [
+    assert [code.get_text().split() for code in page.select(".cell_input pre")] == [
         cell.source.split() for cell in code
     ]
     assert STUB in page.get_text()
     ran = {
         f"ran {cell.id}" for cell in code if id in KEPT and not cell.source.startswith("predict(")
     }
-    assert {paragraph.string for paragraph in page.select(".cell_output p")} == ran
+    assert {paragraph.string for paragraph in page.select(".cell_output > .output > p")} == ran
     assert "VBox" not in page.get_text()
 
 
 @pytest.mark.parametrize("id", KEPT)
 def test_what_answers_a_prediction_is_folded(site: Path, id: str):
-    """What is measured behind it, and each later table with the column of what was predicted; nothing before it."""
+    """What is measured behind it, and each later table with the column of what was predicted;
+    nothing before it.
+    """
     page, cells = page_of(site, LESSONS[id]), build(LESSONS[id]).cells
     (name,) = {name for cell in cells for name in re.findall(r"(\w+) = predicted\(", cell.source)}
     first = next(at for at, cell in enumerate(cells) if "= predicted(" in cell.source)
@@ -100,6 +115,36 @@ def test_what_answers_a_prediction_is_folded(site: Path, id: str):
     assert {label.string for label in page.select(".below-input .collapsed")} == {
         "Show what was measured"
     }
+
+
+def test_a_visitor_predicts_and_sees_the_guess_beside_what_was_measured(site: Path):
+    """What was measured unfolds only then; the guess stays in the browser, and is there again."""
+    address = (site / "notebooks" / LESSONS["measure"].link.replace(".ipynb", ".html")).as_uri()
+    folded = ".tag_behind-measure-times details:not([open])"
+    with browser() as opened:
+        page = opened.new_page(viewport={"width": 1280, "height": 1000})
+        requests = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(address)
+        form = page.locator("form.msl-predict")
+        count = page.locator(folded).count()
+        first, other = form.locator("input").all()
+        first.fill("four")
+        other.fill("0.5")
+        other.press("Enter")
+        assert "“four” is not a number" in form.locator("[role=status]").inner_text()
+        assert page.locator(folded).count() == count > 0
+        first.fill("4.5")
+        first.press("Enter")
+        for _ in range(2):
+            assert page.locator(folded).count() == 0
+            guess = page.locator("[data-guess]").first
+            assert guess.inner_text() == "4.5"
+            # What was measured is no guess, though it has the same value.
+            assert guess.locator("xpath=../preceding-sibling::td").inner_text() == "1.00"
+            page.reload()
+            assert first.input_value() == "4.5"
+        assert [url for url in requests if not url.startswith("file:")] == []
 
 
 def test_every_address_leads_somewhere_and_nothing_is_fetched_from_elsewhere(site: Path):
@@ -123,7 +168,9 @@ def test_every_address_leads_somewhere_and_nothing_is_fetched_from_elsewhere(sit
 
 
 def test_the_site_is_for_everybody(site: Path):
-    """axe finds nothing serious on its first page, the sheet, a lesson and a deep dive: light and dark, unfolded."""
+    """axe finds nothing serious on its first page, the sheet, a lesson and a deep dive: light and
+    dark, unfolded.
+    """
     lessons = [f"notebooks/{LESSONS[id].link.replace('.ipynb', '.html')}" for id in KEPT]
     faults = []
     with browser() as opened:

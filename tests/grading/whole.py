@@ -1,7 +1,8 @@
-"""Whole hand-ins of a part of the course as it is: whoever has done all that is asked, on machines that were leased.
+"""Whole hand-ins of a part of the course as it is: whoever has done all that is asked, on machines
+that were leased.
 
-Functions and files are the lessons' own; times and classes are a recording's, under the options of today; what sites
-and nodes with GPUs said is made up. Nothing here is a measurement of anybody.
+Functions and files are the lessons' own; times and classes are a recording's, under the options of
+today; what sites and nodes with GPUs said is made up. Nothing here is a measurement of anybody.
 """
 
 import copy
@@ -21,6 +22,7 @@ from labs.records import Records
 from labs.records.options import by_machine
 from tests.entries import Entries
 from tests.grading.classroom import attacks
+from tests.grading.exported import exported
 from tests.grading.recorded import CHOICE, MODEL, recorded, written
 from tests.honest import FILE, honest
 
@@ -34,8 +36,12 @@ _DEVICE = {
 }
 
 _BOARD = {
-    **{"cpu_model": "Cortex-A76", "architecture": "aarch64", "cpu_count": 4},
-    **{"testbed": {"site": "CHI@Edge"}, "gpus": [], "emulator": ""},
+    "cpu_model": "Cortex-A76",
+    "architecture": "aarch64",
+    "cpu_count": 4,
+    "testbed": {"site": "CHI@Edge"},
+    "gpus": [],
+    "emulator": "",
 }
 _GPU = {
     "name": "NVIDIA A100",
@@ -46,8 +52,10 @@ _GPU = {
 }
 
 _WORDS = {
-    "price": "It gives up at most 3 answers of 660, and calibrating it takes an hour of somebody's work.",
-    "would_change_my_mind": "A p95 above float32's on the processors that the service is going to run on.",
+    "price": "It gives up at most 3 answers of 660, and calibrating it takes an hour of somebody's "
+    "work.",
+    "would_change_my_mind": "A p95 above float32's on the processors that the service is going "
+    "to run on.",
 }
 
 
@@ -62,20 +70,26 @@ def everything(turn: int = 0) -> list[dict]:
     for part in assignment().parts:
         dice = random.Random(f"{turn} {part}")
         entries = whole(part).records.to_json()
-        for one in entries:
-            if one.get("kind") in ("latency", "throughput", "load"):
-                one["samples"] = [sample * (1 - 1e-4 * dice.random()) for sample in one["samples"]]
+        for entry in entries:
+            if entry.get("kind") in ("latency", "throughput", "load"):
+                entry["samples"] = [
+                    sample * (1 - 1e-4 * dice.random()) for sample in entry["samples"]
+                ]
         made += attacks.with_ids_of_its_own(entries, dice)
     return made
 
 
 def hand_in(folder: Path, part: int) -> Path:
-    """Write everything of a part into a folder, and return it: notebooks, ledger, and the model that it recommends."""
+    """Write everything of a part into a folder, and return it: notebooks, ledger, and the model
+    that it recommends.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for lesson in assignment().lessons(part):
         (folder / lesson.notebook.name).write_text(text_of(solve(lesson)), encoding="utf-8")
     (folder / "ledger.jsonl").write_text(written(whole(part).records.to_json()))
     shutil.copy(MODEL, folder)
+    if part == 1:
+        shutil.copy(exported(), folder)
     return folder
 
 
@@ -103,20 +117,18 @@ def _lease(entries: Entries, part: str, kind: str, end: str) -> None:
 def _recorded(entries: Entries, names: dict[str, str], **machine: object) -> None:
     """Append the recording's measurements of options, under other names, behind all predictions."""
     begun = datetime(2026, 2, 2, tzinfo=UTC)
-    for place, one in enumerate(recorded(1)):
+    for place, entry in enumerate(recorded(1)):
         # What was measured behind the race of the finalists was measured beside other work.
         is_told = (
-            one["type"] == "measurement"
-            and one["option"] in names
-            and one["started_at"] < "2026-11-26T16:56"
+            entry["type"] == "measurement"
+            and entry["option"] in names
+            and entry["started_at"] < "2026-11-26T16:56"
         )
         if is_told:
-            one["option"], one["started_at"] = (
-                names[one["option"]],
-                (begun + timedelta(minutes=place)).isoformat(),
-            )
-            one["machine"] = {**one["machine"], **machine}
-            entries.append(one)
+            entry["option"] = names[entry["option"]]
+            entry["started_at"] = (begun + timedelta(minutes=place)).isoformat()
+            entry["machine"] = {**entry["machine"], **machine}
+            entries.append(entry)
 
 
 def _race(
@@ -148,7 +160,7 @@ def _loads(entries: Entries, *options: str, **fields: object) -> None:
 
 def _choose(entries: Entries, question: str, baseline: str, option: str, **more: object) -> None:
     *_, options = by_machine(Records.from_json(entries), baseline).values()
-    (row,) = [one for one in options if one.option == option]
+    (row,) = [row for row in options if row.option == option]
     evidence = {"p50_ms": 1e3 * row.p50_s.value, "right": int(row.right)}
     entries.answered(question, {"option": option, "evidence": evidence, **_WORDS, **more})
 
@@ -168,8 +180,8 @@ def _model(entries: Entries) -> None:
     entries.answered(
         "architecture.choice", {"server": "resnet50", "device": "mobilenetv4_conv_small"}
     )
-    names = {one["option"]: one["option"] for one in recorded(1) if one["type"] == "measurement"}
-    _recorded(entries, names | _SERVER)
+    options = {entry["option"] for entry in recorded(1) if entry["type"] == "measurement"}
+    _recorded(entries, {option: option for option in options} | _SERVER)
     cuda = {
         "provider_requested": "CUDAExecutionProvider",
         "providers_used": {"CUDAExecutionProvider": 56},
@@ -189,7 +201,7 @@ def _edge(entries: Entries) -> None:
     image = "quay.io/jupyter/minimal-notebook:aarch64-2024-05-27"
     entries.observed("edge.container", {"status": "Running", "image": image, "ports": [8888]})
     _recorded(entries, _DEVICE, **_BOARD)
-    newest = {one["option"]: one for one in entries if one.get("kind") == "accuracy"}
+    newest = {entry["option"]: entry for entry in entries if entry.get("kind") == "accuracy"}
     board, files = newest[FOUR[0]]["machine"], {option: newest[option]["model"] for option in FOUR}
     _race(entries, {option: {"model": files[option]} for option in FOUR}, "four", machine=board)
     machine_id = Records.from_json(entries[-1:]).measurements()[0].machine_id
@@ -206,7 +218,7 @@ def _edge(entries: Entries) -> None:
         model=files[FOUR[3]],
         details={"windows": windows},
     )
-    own = {"machine_id": machine_id, "samples_ms": [1e3 * one for one in 2 * _times("own")]}
+    own = {"machine_id": machine_id, "samples_ms": [1e3 * time_s for time_s in 2 * _times("own")]}
     entries.observed("edge.own_script", own).observed("edge.board", {})
     _choose(entries, "target.choice", FOUR[0], FOUR[3], where="device")
 

@@ -1,4 +1,6 @@
-"""Builders for the tests of labs: a record with sensible values, a fake clock, and a model that takes set times."""
+"""Builders for the tests of labs: a record with sensible values, a fake clock, and a model that
+takes set times.
+"""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,12 +18,12 @@ from tests.entries import completed
 @pytest.fixture
 def make_measurement() -> Callable[..., Measurement]:
     """Return a builder of valid measurements; keyword arguments replace single fields."""
-    told = {
+    fields = {
         "option": "onnx-all",
         "samples": [0.001, 0.002, 0.003],
         "providers_used": {"CPUExecutionProvider": 56},
     }
-    plain = Measurement.from_json(completed(**told, machine={"cpu_model": "Test CPU"}))
+    plain = Measurement.from_json(completed(**fields, machine={"cpu_model": "Test CPU"}))
     return lambda **changes: replace(plain, **{"record_id": uuid.uuid4().hex, **changes})
 
 
@@ -36,7 +38,9 @@ class FakeClock:
 
 
 class FakeModel:
-    """A function whose calls take exactly the given seconds on the given clock; it sees class 3 in everything."""
+    """A function whose calls take exactly the given seconds on the given clock; it sees class 3 in
+    everything.
+    """
 
     def __init__(self, clock: FakeClock, durations_s: Iterator[float]) -> None:
         self.clock, self.durations_s = clock, durations_s
@@ -59,16 +63,18 @@ def fake_clock() -> FakeClock:
 
 @pytest.fixture
 def fake_model(tmp_path: Path, fake_clock: FakeClock) -> Callable[..., FakeModel]:
-    """Return a builder of models with given durations in seconds, described so that they can be measured."""
+    """Return a builder of models with given durations in seconds, described so that they can be
+    measured.
+    """
     path = tmp_path / "model.onnx"
     path.write_bytes(b"model")
 
     def build(
-        durations_s: Iterator[float], made: type[FakeModel] = FakeModel, **said: object
+        durations_s: Iterator[float], kind: type[FakeModel] = FakeModel, **description: object
     ) -> FakeModel:
-        model = made(fake_clock, durations_s)
+        model = kind(fake_clock, durations_s)
         bench.describe(
-            model, **{"model_path": path, "backend": "fake", "precision": "fp32", **said}
+            model, **{"model_path": path, "backend": "fake", "precision": "fp32", **description}
         )
         return model
 
@@ -77,7 +83,9 @@ def fake_model(tmp_path: Path, fake_clock: FakeClock) -> Callable[..., FakeModel
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a model's file that averages a photo's colours; stride 32 stands for the network's five halvings."""
+    """Return a model's file that averages a photo's colours; stride 32 stands for the network's
+    five halvings.
+    """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -86,18 +94,17 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stored = [
         numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()
     ]
-    nodes = [
-        helper.make_node(
-            "Conv", ["input", "w"], ["a"], name="c/Conv", strides=[32, 32], pads=[1, 1, 1, 1]
-        ),
-        helper.make_node("GlobalAveragePool", ["a"], ["p"]),
-        helper.make_node("Flatten", ["p"], ["f"]),
-        helper.make_node("Gemm", ["f", "m"], ["output"], name="l/Gemm", transB=1),
-    ]
-    ends = [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", 3, 224, 224])]
-    made = [helper.make_tensor_value_info("output", TensorProto.FLOAT, ["batch", 11])]
+    convolution = helper.make_node(
+        "Conv", ["input", "w"], ["a"], name="c/Conv", strides=[32, 32], pads=[1, 1, 1, 1]
+    )
+    pooling = helper.make_node("GlobalAveragePool", ["a"], ["p"])
+    flatten = helper.make_node("Flatten", ["p"], ["f"])
+    dense = helper.make_node("Gemm", ["f", "m"], ["output"], name="l/Gemm", transB=1)
+    nodes = [convolution, pooling, flatten, dense]
+    inputs = [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", 3, 224, 224])]
+    outputs = [helper.make_tensor_value_info("output", TensorProto.FLOAT, ["batch", 11])]
     model = helper.make_model(
-        helper.make_graph(nodes, "tiny", ends, made, stored),
+        helper.make_graph(nodes, "tiny", inputs, outputs, stored),
         opset_imports=[helper.make_opsetid("", 18)],
         ir_version=9,
     )

@@ -1,4 +1,6 @@
-"""The lines that messages name as the way out: made by one helper, and they run where their reader types them."""
+"""The lines that messages name as the way out: made by one helper, and they run where their reader
+types them.
+"""
 
 import ast
 import json
@@ -22,7 +24,9 @@ SPELLED = re.compile(
 
 
 def spelled(path: Path, text: str) -> Iterator[str]:
-    """Yield what spells a command itself: in Python's texts but not in docstrings, in all of another file."""
+    """Yield what spells a command itself: in Python's texts but not in docstrings, in all of
+    another file.
+    """
     if path.suffix != ".py":
         yield from (line for line in text.splitlines() if SPELLED.search(line))
         return
@@ -44,22 +48,26 @@ def spelled(path: Path, text: str) -> Iterator[str]:
 
 
 def test_no_message_spells_an_interpreter_or_a_command_itself():
-    """What is on the path, where the environment lies and if one is there differs from reader to reader."""
+    """What is on the path, where the environment lies and if one is there differs from reader to
+    reader.
+    """
     files = [
         path for room in ("labs", "provisioning", "grading") for path in (ROOT / room).rglob("*")
     ]
-    # The helper itself; and set-up, which make runs in the reader's own shell, before there is an environment.
+    # The helper itself; and set-up, which make runs in the reader's own shell, before there is an
+    # environment.
     own = {
         ROOT / "labs/shell.py",
         ROOT / "provisioning/environment.py",
         ROOT / "provisioning/computer.py",
     }
-    files = [path for path in files if path.suffix in (".py", ".js", ".html") and path not in own]
-    found = {
-        str(path.relative_to(ROOT)): [*spelled(path, path.read_text(encoding="utf-8"))]
-        for path in files
-    }
-    assert {path: lines for path, lines in found.items() if lines} == {}
+    messages = {}
+    for path in files:
+        if path.suffix not in (".py", ".js", ".html") or path in own or "tests" in path.parts:
+            continue
+        if lines := list(spelled(path, path.read_text(encoding="utf-8"))):
+            messages[str(path.relative_to(ROOT))] = lines
+    assert messages == {}
 
 
 def environment(course: Path, **variables: str) -> dict[str, str]:
@@ -85,7 +93,10 @@ def bash(line: str, folder: Path, given: dict[str, str]) -> str:
 
 
 KERNEL = "from IPython.core.interactiveshell import InteractiveShell as shell; shell.instance(); "
-SAY = "import json; from labs.shell import *; print(json.dumps([msl('rehearsal status'), python('labs gpu'), setup()]))"
+SAY = (
+    "import json; from labs.shell import *; print(json.dumps([msl('rehearsal status'), "
+    "python('labs gpu'), setup()]))"
+)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +107,9 @@ SAY = "import json; from labs.shell import *; print(json.dumps([msl('rehearsal s
 def test_the_lines_run_where_their_reader_types_them(
     request: pytest.FixtureRequest, course: str, reader: str
 ):
-    """In the course's folder or in another, in an active environment, beside a kernel, where nothing is installed."""
+    """In the course's folder or in another, in an active environment, beside a kernel, where
+    nothing is installed.
+    """
     course = ROOT if course == "checkout" else request.getfixturevalue(course)
     own = course / ".venv" / "bin" / "python"
     program, given, folder = (
@@ -131,7 +144,9 @@ def test_the_lines_run_where_their_reader_types_them(
 def test_who_has_no_credentials_is_told_a_line_that_turns_the_shell_to_the_rehearsal(
     unpacked: Path, tmp_path: Path
 ):
-    """Pasted as it stands; `eval` of a program that is not there would end with 0, and nothing would be set."""
+    """Pasted as it stands; `eval` of a program that is not there would end with 0, and nothing
+    would be set.
+    """
     given = environment(unpacked, REHEARSAL_HOME=str(tmp_path / "home"))
     words = [".venv/bin/msl", "lease", "plan", "model"]
     done = subprocess.run(

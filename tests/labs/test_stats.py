@@ -1,4 +1,6 @@
-"""Percentiles, intervals and what may be claimed with them; how often they hold is in test_stats_coverage.py."""
+"""Percentiles, intervals and what may be claimed with them; how often they hold is in
+test_stats_coverage.py.
+"""
 
 import itertools
 import subprocess
@@ -21,9 +23,9 @@ NUMBERS = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=200)
 @given(NUMBERS, st.floats(0, 100))
 def test_percentiles_are_numpys_and_lie_in_their_intervals(samples: list[float], q: float) -> None:
     """To the last bit: a record's summary and its check must not differ by a rounding."""
-    found = stats.median_interval(samples, q=q)
-    assert found.value == stats.percentile(samples, q) == np.percentile(samples, q)
-    assert min(samples) <= found.low <= found.value <= found.high <= max(samples)
+    interval = stats.median_interval(samples, q=q)
+    assert interval.value == stats.percentile(samples, q) == np.percentile(samples, q)
+    assert min(samples) <= interval.low <= interval.value <= interval.high <= max(samples)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,9 @@ def test_percentiles_are_numpys_and_lie_in_their_intervals(samples: list[float],
     ],
 )
 def test_what_has_no_answer_is_refused(ask: Callable[[], object], says: str) -> None:
-    """Nothing measured, other images, blocks without partners: with the way out, and nothing is cut to fit."""
+    """Nothing measured, other images, blocks without partners: with the way out, and nothing is cut
+    to fit.
+    """
     with pytest.raises(ValueError, match=says):
         ask()
 
@@ -48,8 +52,10 @@ def test_nothing_needs_scipy() -> None:
     code = (
         "import sys; sys.modules['scipy'] = None\n"
         "from labs import stats\n"
-        "stats.median_interval([1, 2, 3]); stats.proportion_interval(3, 4); stats.mean_interval([1, 2])\n"
-        "stats.paired_proportions([1, 0], [1, 1]); stats.ratio_of_medians([[1], [2]], [[1], [3]])\n"
+        "stats.median_interval([1, 2, 3]); stats.proportion_interval(3, 4); "
+        "stats.mean_interval([1, 2])\n"
+        "stats.paired_proportions([1, 0], [1, 1]); stats.ratio_of_medians([[1], [2]], [[1], "
+        "[3]])\n"
         "stats.steady_interval([1, 2, 3])"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -59,14 +65,13 @@ def test_nothing_needs_scipy() -> None:
 @given(st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_proportions_are_scipys(counted: tuple[int, int]) -> None:
     """Wilson's interval."""
-    wilson, found = (
-        binomtest(*counted).proportion_ci(method="wilson"),
-        stats.proportion_interval(*counted),
-    )
-    assert (found.low, found.high) == pytest.approx((wilson.low, wilson.high), abs=1e-9)
+    wilson = binomtest(*counted).proportion_ci(method="wilson")
+    interval = stats.proportion_interval(*counted)
+    assert (interval.low, interval.high) == pytest.approx((wilson.low, wilson.high), abs=1e-9)
 
 
-#: Of each drawing: how many images it has, how many of them only the first had right, and only the second.
+#: Of each drawing: how many images it has, how many of them only the first had right, and only the
+#: second.
 DRAWINGS = st.tuples(st.integers(1, 4), st.integers(0, 1), st.integers(0, 1))
 
 
@@ -84,10 +89,12 @@ def answers_of(drawings: list[tuple[int, int, int]]) -> tuple[list[int], list[in
 @settings(deadline=None)
 @given(st.lists(DRAWINGS, min_size=1, max_size=40))
 def test_interval_and_p_value_never_disagree(drawings: list[tuple[int, int, int]]) -> None:
-    """They are one test: 0 lies in the interval exactly if p is 0.05 or more, and the estimate always does."""
-    found = stats.paired_proportions(*answers_of(drawings))
-    assert (0 in found.interval) == (found.p_value >= 0.05)
-    assert -1 <= found.interval.low <= found.difference <= found.interval.high <= 1
+    """They are one test: 0 lies in the interval exactly if p is 0.05 or more, and the estimate
+    always does.
+    """
+    comparison = stats.paired_proportions(*answers_of(drawings))
+    assert (0 in comparison.interval) == (comparison.p_value >= 0.05)
+    assert -1 <= comparison.interval.low <= comparison.difference <= comparison.interval.high <= 1
 
 
 @settings(deadline=None)
@@ -95,16 +102,21 @@ def test_interval_and_p_value_never_disagree(drawings: list[tuple[int, int, int]
 def test_the_interval_holds_the_shifts_that_no_toss_of_signs_refuses(
     drawings: list, percent: int
 ) -> None:
-    """All tosses of up to nine signs, one by one, for any shift: Fisher's test, and nothing cleverer."""
-    found, shift = stats.paired_proportions(*answers_of(drawings)), percent / 100
+    """All tosses of up to nine signs, one by one, for any shift: Fisher's test, and nothing
+    cleverer.
+    """
+    comparison = stats.paired_proportions(*answers_of(drawings))
+    shift = percent / 100
     sizes = np.array([size for size, _, _ in drawings], dtype=float)
     usual = sizes.mean()
     uneven = [only_a - min(only_b, size - only_a) for size, only_a, only_b in drawings]
     away = np.array([*uneven, usual, -usual]) - shift * np.array([*sizes, usual, usual])
     signs = np.array(list(itertools.product([-1, 1], repeat=len(away))))
     share = np.mean(np.abs(signs @ away) >= abs(away.sum()) - 1e-9)
-    if min(abs(shift - found.interval.low), abs(shift - found.interval.high)) > 1e-6:
-        assert (shift in found.interval) == (share >= 0.05)
+    interval = comparison.interval
+    distance_to_ends = min(abs(shift - interval.low), abs(shift - interval.high))
+    if distance_to_ends > 1e-6:
+        assert (shift in interval) == (share >= 0.05)
 
 
 @settings(deadline=None)
@@ -114,7 +126,9 @@ def test_the_interval_holds_the_shifts_that_no_toss_of_signs_refuses(
     st.sampled_from([0.01, 0.03, 0.1, 0.3]),
 )
 def test_fewer_drawings_never_pass_more(drawings: list, times: int, may_lose: float) -> None:
-    """What is kept on some drawings is kept on several times as many that are like them; a few alone prove nothing."""
+    """What is kept on some drawings is kept on several times as many that are like them; a few
+    alone prove nothing.
+    """
     few, many = (stats.paired_proportions(*answers_of(list(drawings) * n)) for n in (1, times))
     assert few.kept(may_lose) == "not shown" or many.kept(may_lose) == "kept"
     assert stats.paired_proportions([1] * 30, [1] * 30).kept(0.03) == "not shown"
@@ -122,44 +136,46 @@ def test_fewer_drawings_never_pass_more(drawings: list, times: int, may_lose: fl
 
 
 def test_a_clear_loss_on_the_same_images_is_called_one() -> None:
-    """47 images lost and 7 gained of 660 is a difference, although both accuracies' own intervals overlap."""
+    """47 images lost and 7 gained of 660 is a difference, although both accuracies' own intervals
+    overlap.
+    """
     before = np.array([True] * 536 + [False] * 124)
     after = before.copy()
     after[:47], after[-7:] = False, True
     alone = [stats.proportion_interval(int(right.sum()), 660) for right in (before, after)]
     assert alone[1].high > alone[0].low
-    found = stats.paired_proportions(after, before)
-    assert found.difference == pytest.approx(-40 / 660)
-    assert found.verdict == "worse"
-    assert found.p_value < 0.001
-    assert found.kept(0.03) == "not shown"
+    comparison = stats.paired_proportions(after, before)
+    assert comparison.difference == pytest.approx(-40 / 660)
+    assert comparison.verdict == "worse"
+    assert comparison.p_value < 0.001
+    assert comparison.kept(0.03) == "not shown"
 
 
 def test_equal_answers_are_not_different() -> None:
-    """Two options that are right on the same images cannot be told from each other, and the order does not matter."""
-    found = stats.paired_proportions([1, 0, 1], [1, 0, 1])
-    assert (found.difference, found.p_value, found.verdict) == (0, 1, "cannot tell")
-    there, back = (
-        stats.paired_proportions([1, 0, 1], [0, 0, 1]),
-        stats.paired_proportions([0, 0, 1], [1, 0, 1]),
-    )
-    assert (there.interval.low, there.interval.high) == pytest.approx(
-        (-back.interval.high, -back.interval.low)
-    )
+    """Two options that are right on the same images cannot be told from each other, and the order
+    does not matter.
+    """
+    comparison = stats.paired_proportions([1, 0, 1], [1, 0, 1])
+    assert (comparison.difference, comparison.p_value, comparison.verdict) == (0, 1, "cannot tell")
+    forth = stats.paired_proportions([1, 0, 1], [0, 0, 1]).interval
+    back = stats.paired_proportions([0, 0, 1], [1, 0, 1]).interval
+    assert (forth.low, forth.high) == pytest.approx((-back.high, -back.low))
 
 
 def test_ratio_cancels_a_drift_that_both_sides_saw() -> None:
-    """A machine that slows down threefold during the run does not hide that A takes twice as long as B."""
+    """A machine that slows down threefold during the run does not hide that A takes twice as long
+    as B.
+    """
     rng = np.random.default_rng(3)
     drift = np.linspace(1, 3, 30)
     b = [slow * rng.normal(1.0, 0.02, 10) for slow in drift]
     a = [slow * rng.normal(2.0, 0.04, 10) for slow in drift]
-    found = stats.ratio_of_medians(a, b)
-    assert found.interval.value == pytest.approx(2.0, rel=0.02)
-    assert stats.verdict(found.interval) == "slower"
-    assert found.minimum_detectable_effect < 0.02
+    ratio = stats.ratio_of_medians(a, b)
+    assert ratio.interval.value == pytest.approx(2.0, rel=0.02)
+    assert stats.verdict(ratio.interval) == "slower"
+    assert ratio.minimum_detectable_effect < 0.02
     turned = stats.ratio_of_medians(b, a).interval
-    assert 1 / turned.high == pytest.approx(found.interval.low)
+    assert 1 / turned.high == pytest.approx(ratio.interval.low)
 
 
 def test_alike_rounds_say_less() -> None:
@@ -174,7 +190,7 @@ def test_alike_rounds_say_less() -> None:
 
 
 @pytest.mark.parametrize(
-    ("interval", "said"),
+    ("interval", "verdict"),
     [
         (Interval(1.2, 1.1, 1.3), "slower"),
         (Interval(0.8, 0.7, 0.9), "faster"),
@@ -182,9 +198,9 @@ def test_alike_rounds_say_less() -> None:
         (Interval(1.2, 1.2, 1.2, confidence=0.0), "cannot tell"),
     ],
 )
-def test_a_claim_inside_the_noise_is_refused(interval: Interval, said: str) -> None:
+def test_a_claim_inside_the_noise_is_refused(interval: Interval, verdict: str) -> None:
     """Only an interval beyond the null allows a claim, and only if it promises anything."""
-    assert stats.verdict(interval) == said
+    assert stats.verdict(interval) == verdict
 
 
 def test_a_quotient_promises_no_more_than_its_parts() -> None:

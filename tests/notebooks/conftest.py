@@ -1,7 +1,7 @@
 """How the notebooks' kernels run here: on one processor, and measuring less than a student would.
 
-Everything is real, only shorter. These tests prove that every cell runs, and what each checkpoint says; how precise
-a measurement is, ``make rehearse`` shows.
+Everything is real, only shorter. These tests prove that every cell runs, and what each checkpoint
+says; how precise a measurement is, ``make rehearse`` shows.
 """
 
 import os
@@ -18,17 +18,22 @@ _HERE = Path(__file__).parent
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that takes a ``part`` once for each part of the course, so that the suite's workers can share them."""
+    """Run a test that takes a ``part`` once for each part of the course, so that the suite's
+    workers can share them. All but the first part take long.
+    """
     if "part" in metafunc.fixturenames:
-        metafunc.parametrize("part", sorted({lesson.part for lesson in lessons()}))
+        first, *others = sorted({lesson.part for lesson in lessons()})
+        slow = [pytest.param(part, marks=pytest.mark.slow) for part in others]
+        metafunc.parametrize("part", [first, *slow])
 
 
 @pytest.fixture(autouse=True)
 def one_processor() -> Iterator[None]:
     """Keep this test, and the kernels that it starts, on one processor, its worker's.
 
-    Runtimes spin while they wait for their own threads. Two kernels with two threads each on two processors then spend
-    most of their time waiting for each other: the same lessons took five times as long.
+    Runtimes spin while they wait for their own threads. Two kernels with two threads each on two
+    processors then spend most of their time waiting for each other: the same lessons took five
+    times as long.
     """
     if not hasattr(os, "sched_setaffinity"):  # macOS
         yield
@@ -37,13 +42,16 @@ def one_processor() -> Iterator[None]:
     os.sched_setaffinity(0, {usable[int(worker.removeprefix("gw")) % len(usable)]})
     yield
     os.sched_setaffinity(0, usable)
-    # This process may have looked at the machine meanwhile, and taken it for one with a single processor.
+    # This process may have looked at the machine meanwhile, and taken it for one with a single
+    # processor.
     fingerprint.cache_clear()
 
 
 @pytest.fixture
 def kernels_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return a function that makes kernels brisk or hasty from then on, by words that quick_startup.py knows."""
+    """Return a function that makes kernels brisk or hasty from then on, by words that
+    quick_startup.py knows.
+    """
 
     def use(*pace: str) -> None:
         startup = tmp_path / "ipython" / "profile_default" / "startup"

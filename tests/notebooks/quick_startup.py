@@ -1,8 +1,8 @@
 """Runs at the start of a kernel that need not be precise: everything real, but fewer repeats of it.
 
-A brisk one has to earn every point. A hasty one only has to show that a lesson does not crash: stub notebooks are
-judged by what they leave in the ledger. IPython runs this file because the test makes it part of a profile; no lesson
-and no code of the course knows about it.
+A brisk one has to earn every point. A hasty one only has to show that a lesson does not crash: stub
+notebooks are judged by what they leave in the ledger. IPython runs this file because the test makes
+it part of a profile; no lesson and no code of the course knows about it.
 """
 
 import functools
@@ -35,7 +35,8 @@ loops.plan_for = lambda target, **how: _plan(
     target, **{**how, "duration_s": how["duration_s"] and min(how["duration_s"], LOAD_S)}
 )
 
-# A rehearsed device measures in a process of its own, which this file does not reach; it does what its job says.
+# A rehearsed device measures in a process of its own, which this file does not reach; it does what
+# its job says.
 _little = (
     {"pictures": 44, "latency_samples": 20, "latency_limit_s": 0.1, "sustained_s": 1.0}
     if HASTY
@@ -61,7 +62,8 @@ if "fewer_images" in PACE:  # part 1, whose lessons spend half of their time on 
         labs.data.dataset.load_split,
         assets.drawings,
     )
-    # In order, so the classes stay as they are. Calibration and the search for a budget keep their images.
+    # In order, so the classes stay as they are. Calibration and the search for a budget keep their
+    # images.
     labs.data.dataset.iterate = lambda root, split: itertools.islice(
         _iterate(root, split), 0, None, 3 if split == "evaluation" else 1
     )

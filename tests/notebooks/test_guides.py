@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from chameleon_rehearsal import testing
 from grading.builder.execute import execute
 from grading.builder.notebook import build
 from grading.builder.rehearse import own_testbed
 from grading.builder.sources import guides
-from provisioning.rehearsal import place
 
 
 def printed(notebook) -> str:
@@ -18,11 +18,13 @@ def printed(notebook) -> str:
 
 
 def guide(id: str):
-    return next(one for one in guides() if one.id == id)
+    return next(guide for guide in guides() if guide.id == id)
 
 
 def test_the_course_is_packed_and_checked():
-    """The archive is what students get, and the page's author is shown, who is a placeholder as it comes."""
+    """The archive is what students get, and the page's author is shown, who is a placeholder as it
+    comes.
+    """
     text = printed(
         execute(build(guide("publish")), folder=guide("publish").notebook.parent, name="publish")
     )
@@ -32,13 +34,16 @@ def test_the_course_is_packed_and_checked():
 
 
 def test_a_class_is_planned_reserved_watched_and_swept(tmp_path: Path):
-    """Every student on the roster is seated, found by name, and nothing is left when the notebook ends."""
-    # It moves the calendar itself; at a rehearsal's speed, leases end in seconds, before a busy machine sweeps them.
+    """Every student on the roster is seated, found by name, and nothing is left when the notebook
+    ends.
+    """
+    # It moves the calendar itself; at a rehearsal's speed, leases end in seconds, before a busy
+    # machine sweeps them.
     with own_testbed(tmp_path / "testbed", [guide("leases")], speed=20):
         text = printed(
             execute(build(guide("leases")), folder=guide("leases").notebook.parent, name="leases")
         )
-        status = place.ask(place.folder(), "GET", "/status")
+        status = testing.ask(tmp_path / "testbed", "GET", "/status")
     assert "8 there already" in text
     assert "has not come" in text
     assert "All 8 have a block" in text

@@ -1,7 +1,10 @@
-"""The notebooks as students get them: pressing Shift + Enter alone earns nothing, and says what has to come first."""
+"""The notebooks as students get them: pressing Shift + Enter alone earns nothing, and says what has
+to come first.
+"""
 
 import contextlib
 import shutil
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,15 +16,17 @@ from nbformat.v4 import new_code_cell, new_notebook
 from grading.builder.execute import CELL_TIMEOUT_S, PollingClient
 from grading.builder.notebook import build
 from grading.builder.rehearse import own_testbed, scores
-from labs.course.lessons import lessons
+from grading.builder.sources import sources
+from labs.course.lessons import Lesson, lessons
 from labs.course.question import of_lesson
 from labs.edge.files import PART_1_FILES
 from labs.records import Answer, Ledger, Prediction
 
 MODEL = Path(__file__).parents[1] / "grading" / "fixtures" / "int8-static-qdq.onnx"
 
-#: How an untouched notebook may end before its last cell: at the measurement that waits for a prediction, or where it
-#: says in a sentence that a file, a lease or an earlier lesson's records are not there yet.
+#: How an untouched notebook may end before its last cell: at the measurement that waits for a
+#: prediction, or where it says in a sentence that a file, a lease or an earlier lesson's records
+#: are not there yet.
 EXPECTED = (
     "NotImplementedError",
     "FileNotFoundError",
@@ -29,14 +34,15 @@ EXPECTED = (
     "NotThereYetError",
     "NotWrittenError",
 )
-#: Lessons whose first stub is a program, and what tells that it is not written yet: its server, its output, or
-#: the runtime that reads a file which the program left as the exporter makes it.
-PROGRAMS = {
-    "compile": "ValueError",
-    "executorch": "CalledProcessError",
-    "scale": "RayError",
-    "search": "AssertionError",
-}
+
+
+def expected(lesson: Lesson) -> set[str]:
+    """Return the errors in which an untouched lesson may end: those of all, and its own, which
+    `untouched.toml` beside it names.
+    """
+    path = lesson.folder / "untouched.toml"
+    own = tomllib.loads(path.read_text(encoding="utf-8"))["ends_in"] if path.exists() else []
+    return {*EXPECTED, *own}
 
 
 @pytest.mark.timeout(1800)
@@ -53,20 +59,20 @@ def test_untouched_notebooks_stop_with_a_reason_and_score_nothing(
             if part > 1:
                 bring_part_1(workspace / "models")
             ended[lesson.id] = end_of(build(lesson))
-    allowed = {id: (*EXPECTED, PROGRAMS.get(id)) for id in ended}
+    allowed = {lesson.id: expected(lesson) for lesson in sources() if lesson.id in ended}
     assert {id: how for id, how in ended.items() if how and how not in allowed[id]} == {}
     kept = Ledger(workspace / "ledger.jsonl").read()
-    assert [one for one in kept if isinstance(one, Answer | Prediction)] == []
+    assert [entry for entry in kept if isinstance(entry, Answer | Prediction)] == []
     found = scores(workspace, wanted)
     assert {score.id: score.points for score in found if score.points} == {}
 
 
 def test_every_prediction_guards_the_measurement_that_it_is_about():
     asked = [
-        (lesson.id, one.id)
+        (lesson.id, question.id)
         for lesson in lessons()
-        for one in of_lesson(lesson.id)
-        if one.kind == "prediction"
+        for question in of_lesson(lesson.id)
+        if question.kind == "prediction"
     ]
     sources = {
         lesson.id: lesson.notebook.read_text(encoding="utf-8").replace('\\"', '"')
@@ -77,7 +83,9 @@ def test_every_prediction_guards_the_measurement_that_it_is_about():
 
 
 def bring_part_1(folder: Path) -> None:
-    """Put files by the names of part 1's there, as whoever has taken it brings them: nothing is exported on the way."""
+    """Put files by the names of part 1's there, as whoever has taken it brings them: nothing is
+    exported on the way.
+    """
     folder.mkdir(parents=True)
     for name in PART_1_FILES.values():
         shutil.copy(MODEL, folder / name)
@@ -85,7 +93,9 @@ def bring_part_1(folder: Path) -> None:
 
 @contextlib.contextmanager
 def one_kernel(folder: Path) -> Iterator[Callable[[NotebookNode], str]]:
-    """Run notebooks one after the other in one kernel, which has imported torch once; each begins without names."""
+    """Run notebooks one after the other in one kernel, which has imported torch once; each begins
+    without names.
+    """
     settings = {
         "timeout": CELL_TIMEOUT_S,
         "kernel_name": "python3",

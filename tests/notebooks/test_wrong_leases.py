@@ -1,7 +1,8 @@
-"""Wrong leases and containers, in a kernel on a rehearsal: from each, the check's own way out leads to 'right'.
+"""Wrong leases and containers, in a kernel on a rehearsal: from each, the check's own way out leads
+to 'right'.
 
-Each row is a lesson's own cell with a slip in its solution. Then come the code that the message names, the cells that
-it names, and the solution as it stands.
+Each row is a lesson's own cell with a slip in its solution. Then come the code that the message
+names, the cells that it names, and the solution as it stands.
 """
 
 import contextlib
@@ -20,11 +21,11 @@ from grading.builder.sources import sources
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class Student:
+class StudentKernel:
     """A kernel in which a lesson's solved cells run, with changes."""
 
     def __init__(self, lesson: str, folder: Path) -> None:
-        self.lesson = next(one for one in sources() if one.id == lesson)
+        self.lesson = next(source for source in sources() if source.id == lesson)
         self.cells = [cell.source for cell in solve(self.lesson).cells if cell.cell_type == "code"]
         self.manager, self.client = start_new_kernel(
             cwd=str(folder), extra_arguments=["--log-level=ERROR"]
@@ -64,13 +65,15 @@ class Student:
 
 
 @contextlib.contextmanager
-def student_of(lesson: str, folder: Path) -> Iterator[Student]:
+def student_of(lesson: str, folder: Path) -> Iterator[StudentKernel]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SERVING_LABS_WORKSPACE", str(folder / "workspace"))
         patch.setenv("LABS_OWNER", "ada")
         (folder / "workspace").mkdir()
-        with own_testbed(folder / "testbed", [one for one in sources() if one.id == lesson]):
-            student = Student(lesson, folder)
+        with own_testbed(
+            folder / "testbed", [source for source in sources() if source.id == lesson]
+        ):
+            student = StudentKernel(lesson, folder)
             try:
                 yield student
             finally:
@@ -79,14 +82,14 @@ def student_of(lesson: str, folder: Path) -> Iterator[Student]:
 
 
 @pytest.fixture(scope="module")
-def reserving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Student]:
+def reserving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudentKernel]:
     with student_of("reserve", tmp_path_factory.mktemp("reserve")) as student:
         student.run_until('check("reserve.recover")')
         yield student
 
 
 @pytest.fixture(scope="module")
-def choosing(reserving: Student) -> Student:
+def choosing(reserving: StudentKernel) -> StudentKernel:
     """Return the student of *Reserve a machine*, in front of the cell that reserves a block."""
     for source in reserving.cells[
         reserving.cells.index(reserving.cell('check("reserve.recover")')) :
@@ -157,16 +160,18 @@ PRACTICE = {
 
 @pytest.mark.parametrize(("lines", "says"), PRACTICE.values(), ids=PRACTICE)
 def test_every_wrong_practice_lease_is_undone_by_the_cell_that_the_message_names(
-    reserving: Student, lines: tuple[str, ...], says: str
+    reserving: StudentKernel, lines: tuple[str, ...], says: str
 ) -> None:
-    """The cell of the failure can always be run again; `practice` is then the lease that the check speaks of."""
+    """The cell of the failure can always be run again; `practice` is then the lease that the check
+    speaks of.
+    """
     failure, answer = reserving.cell('switchboard.on("lease-error")'), 'check("reserve.recover")'
     reserving.run(failure)
     said = reserving.tries(answer, "\n".join(FOUR), "\n".join(lines))
     if says:
         assert "not right yet" in said
         assert says in said
-        assert "Run the cell below *A failure on order* again" in said
+        assert "Run the cell below *Cause a failure on purpose* again" in said
         reserving.run(failure)
         said = reserving.run(reserving.cell(answer))
     assert ": right" in said
@@ -222,15 +227,22 @@ LEASES = {
 
 @pytest.mark.parametrize(("old", "new", "says"), LEASES.values(), ids=LEASES)
 def test_every_wrong_lease_is_undone_by_the_call_that_the_message_names(
-    choosing: Student, old: str, new: str, says: str
+    choosing: StudentKernel, old: str, new: str, says: str
 ) -> None:
-    """Without that call, the right cell finds the wrong lease, and the check repeats what it said."""
+    """Without that call, the right cell finds the wrong lease, and the check repeats what it
+    said.
+    """
     choosing.run(
         "delete_all(plan.lease_name)\n"
         "half, ten = timedelta(minutes=30), timedelta(minutes=10)\n"
         "length = block.start - site_clock().now() + timedelta(hours=2, minutes=40)\n"
         'nodes = lab.open_testbed("CHI@TACC").resources("node", "compute_skylake")\n'
-        "free = [all(held.end <= block.start or held.start >= block.end for held in node.bookings) for node in nodes]\n"
+        "def is_free(node):\n"
+        "    for held in node.bookings:\n"
+        "        if held.end > block.start and held.start < block.end:\n"
+        "            return False\n"
+        "    return True\n"
+        "free = [is_free(node) for node in nodes]\n"
         "other = nodes[free.index(True)].name"
     )
     answer = 'check("reserve.lease")'
@@ -246,9 +258,11 @@ def test_every_wrong_lease_is_undone_by_the_call_that_the_message_names(
 
 
 def test_a_wait_for_a_lease_that_begins_later_ends_in_seconds_and_says_what_was_forgotten(
-    choosing: Student,
+    choosing: StudentKernel,
 ) -> None:
-    """python-chi would wait for five minutes, here as on Chameleon; the lease is made, and the right cell finds it."""
+    """python-chi would wait for five minutes, here as on Chameleon; the lease is made, and the
+    right cell finds it.
+    """
     choosing.run("delete_all(plan.lease_name)")
     answer = 'check("reserve.lease")'
     began_s = time.monotonic()
@@ -259,13 +273,15 @@ def test_a_wait_for_a_lease_that_begins_later_ends_in_seconds_and_says_what_was_
 
 
 def test_a_lease_that_the_site_cannot_fill_is_deleted_and_another_block_is_right(
-    choosing: Student,
+    choosing: StudentKernel,
 ) -> None:
-    """It fails when its block begins, and the message says that another machine has to be chosen."""
+    """It fails when its block begins, and the message says that another machine has to be
+    chosen.
+    """
     answer = 'check("reserve.lease")'
     choosing.run("delete_all(plan.lease_name)")
     choosing.tries(answer, "mine.submit(", 'switchboard.on("lease-error")\nmine.submit(')
-    choosing.run("from provisioning.rehearsal import drills\ndrills.advance_to(block.start)")
+    choosing.run("from provisioning.lab import rehearsal\nrehearsal.advance_to(block.start)")
     said = choosing.run(choosing.cell(answer))
     assert "is in ERROR" in said
     assert "Choose another node in the planner" in said
@@ -275,33 +291,21 @@ def test_a_lease_that_the_site_cannot_fill_is_deleted_and_another_block_is_right
     assert ": right" in choosing.run(choosing.cell(answer))
 
 
-#: Lessons whose planner reserves: the planner's cell, the check, and python-chi's call for any machine of a type.
-RESERVED_BY_BUTTON = {
-    "device": (
-        'plan = planner("edge")',
-        'check("device.lease")',
-        "add_device_reservation(amount=1, machine_type=",
-    ),
-    "system": (
-        'plan = planner("system")',
-        'check("system.lease")',
-        "add_node_reservation(amount=1, node_type=",
-    ),
+#: Later lessons that reserve: the check, and python-chi's call for any machine of a type.
+LATER_LEASES = {
+    "device": ('check("device.lease")', "add_device_reservation(amount=1, machine_type="),
+    "system": ('check("system.lease")', "add_node_reservation(amount=1, node_type="),
 }
 
 
-@pytest.mark.parametrize(
-    ("choose", "answer", "add"), RESERVED_BY_BUTTON.values(), ids=RESERVED_BY_BUTTON
-)
-def test_a_wrong_lease_that_the_button_finds_is_undone_by_the_call_that_the_message_names(
-    choose: str, answer: str, add: str, request: pytest.FixtureRequest, tmp_path: Path
+@pytest.mark.parametrize(("answer", "add"), LATER_LEASES.values(), ids=LATER_LEASES)
+def test_a_wrong_lease_of_a_later_part_is_undone_by_the_call_that_the_message_names(
+    answer: str, add: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    """The planner's button keeps any lease of its name, and the check repeats what it said."""
+    """`submit(idempotent=True)` keeps any lease of its name, and the check repeats its message."""
     with student_of(request.node.callspec.id, tmp_path) as student:
         student.run_until(answer)
         made = student.run(
-            "from datetime import timedelta\nfrom chi import lease\n"
-            "block = plan.chosen\n"
             "context.use_site(block.option.site)\n"
             "wrong = lease.Lease(plan.lease_name, start_date=block.start, end_date=block.end)\n"
             f"wrong.{add}block.option.type)\n"
@@ -313,10 +317,9 @@ def test_a_wrong_lease_that_the_button_finds_is_undone_by_the_call_that_the_mess
             said = student.run(student.cell(answer))
             assert "not right yet" in said
         assert "of a type" in said
-        assert "Run the planner's cell again, press *Reserve*, then run this cell." in said
+        assert "Then run this cell with the three calls." in said
         (call,) = re.findall(r"`(\[each\.delete\(\)[^`]+\])`", said)
         student.run(call)
-        student.run(student.cell(choose))
         assert ": right" in student.run(student.cell(answer))
 
 
@@ -325,7 +328,7 @@ CONTAINERS = {
     "another image": (
         "image_ref=option.image",
         'image_ref="ubuntu:24.04"',
-        "which is not the one for this device",
+        "but this device needs `option.image`",
     ),
     "no ports": ("exposed_ports=opened", "exposed_ports=[]", "Port 8888 is closed"),
 }

@@ -1,4 +1,6 @@
-"""A testbed in memory, whose machines are folders of this computer, and a clock that tests drive."""
+"""A testbed in memory, whose machines are folders of this computer, and a clock that tests
+drive.
+"""
 
 import dataclasses
 import itertools
@@ -13,14 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.rehearsal.machines.scratch import offer
+from chameleon_rehearsal.testing import offer
+from labs.sites.images import commands
+from labs.sites.spec import PARTS, load_spec
 from provisioning.setup.context import Settings
 from provisioning.setup.record import Record
-from provisioning.setup.run import Run
+from provisioning.setup.run import SetupRun
 from provisioning.setup.steps import steps_for
-from provisioning.sites.images import commands
-from provisioning.sites.spec import PARTS, load_spec
-from provisioning.testbed import Address, Completed, Group, Lease, Machine, Reservation, Way
+from provisioning.testbed import Address, Completed, Lease, Machine, Reservation, SecurityGroup, Way
 from provisioning.testbed.errors import (
     NoAddressError,
     NoKeyError,
@@ -28,9 +30,12 @@ from provisioning.testbed.errors import (
     ServiceBusyError,
 )
 from tests.provisioning.pythons import chi_python  # noqa: F401 - a fixture
-from tests.provisioning.rehearsed import Rehearsal, rehearsal_beside, small_course
+from tests.provisioning.rehearsed import BEGIN, Rehearsal, rehearsal_beside, small_course
 
 OPTIONS = [option for part in PARTS for option in load_spec(part).options]
+#: What is sent to any machine has to do with the commands that all images have, and with the
+#: driver's on those of part 1.
+COMMANDS = frozenset.intersection(*(commands(option.image) for option in OPTIONS)) | {"nvidia-smi"}
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
@@ -53,13 +58,13 @@ class DrivenClock:
         time.sleep(min(seconds, 0.005))
 
 
-def facts_of(run: Run) -> dict[str, dict]:
+def facts_of(run: SetupRun) -> dict[str, dict]:
     run.go()
     return {name: run.record.facts(name) for name in run.rows}
 
 
 def changed(items: list, id: str, **changes) -> list:
-    return [dataclasses.replace(one, **changes) if one.id == id else one for one in items]
+    return [dataclasses.replace(item, **changes) if item.id == id else item for item in items]
 
 
 class FolderShell:
@@ -68,12 +73,7 @@ class FolderShell:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.offered = home.parent / f"{home.name}-commands"
-        # What is sent to any machine has to do with that, and with the driver's command on those of part 1.
-        offer(
-            self.offered,
-            frozenset.intersection(*(commands(option.image) for option in OPTIONS))
-            | {"nvidia-smi"},
-        )
+        offer(self.offered, COMMANDS)
         self.commands: list[str] = []
         #: More variables, as a container has them.
         self.environment: dict[str, str] = {}
@@ -98,7 +98,9 @@ class FolderShell:
 
 
 class MemoryTestbed:
-    """One site. Statuses change by looking: each look takes the next of the prepared ones and then stays."""
+    """One site. Statuses change by looking: each look takes the next of the prepared ones and then
+    stays.
+    """
 
     def __init__(self, home: Path, site: str = "CHI@TACC") -> None:
         self.site = site
@@ -106,7 +108,7 @@ class MemoryTestbed:
         self.lease_list: list[Lease] = []
         self.machine_list: list[Machine] = []
         self.address_list: list[Address] = []
-        self.group_list: list[Group] = []
+        self.group_list: list[SecurityGroup] = []
         #: Statuses that the next machine goes through.
         self.fate: list[str] = ["BUILD", "ACTIVE"]
         #: Connections until port 22 answers, and sign-ins until the key is accepted.
@@ -128,7 +130,9 @@ class MemoryTestbed:
         return list(self.lease_list)
 
     def refuse(self, request: str, *outcomes: Exception | None) -> None:
-        """Let the next requests of a name end like this, None being none of it; those after them are answered."""
+        """Let the next requests of a name end like this, None being none of it; those after them
+        are answered.
+        """
         left = list(outcomes)
 
         def before(asked: str) -> None:
@@ -214,14 +218,14 @@ class MemoryTestbed:
 
     def let_in(self, name, port, machine):
         self._note("let_in")
-        self.group_list = [Group(f"group-{name}", name)]
+        self.group_list = [SecurityGroup(f"group-{name}", name)]
 
     def groups(self):
         return list(self.group_list)
 
     def delete_group(self, group_id):
         self._note("delete_group")
-        self.group_list = [one for one in self.group_list if one.id != group_id]
+        self.group_list = [group for group in self.group_list if group.id != group_id]
 
     def shell(self, machine):
         self.deaf_looks -= 1
@@ -269,8 +273,11 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def rehearsal(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Rehearsal]:
-    """A rehearsal for the flows beside the test: a world of this test's own, which nobody has moved or used before."""
-    with rehearsal_beside(request.path, tmp_path_factory.mktemp("rehearsal")) as running:
+    """A rehearsal for the flows beside the test: a world of this test's own, which nobody has moved
+    or used before. A parameter is the moment at which it begins.
+    """
+    room = tmp_path_factory.mktemp("rehearsal")
+    with rehearsal_beside(request.path, room, getattr(request, "param", BEGIN)) as running:
         yield running
 
 
@@ -297,20 +304,17 @@ def course(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_run(memory: MemoryTestbed, clock: DrivenClock, course: Path, tmp_path: Path):
-    """Return a function that makes a run of a part on the memory testbed; further calls share the state file."""
+    """Return a function that makes a run of a part on the memory testbed; further calls share the
+    state file.
+    """
 
-    def make(part: str = "model", only: tuple[str, ...] = (), testbed=None, **settings) -> Run:
+    def make(part: str = "model", only: tuple[str, ...] = (), testbed=None, **settings) -> SetupRun:
         spec = load_spec(part)
         option = spec.options[0]
         steps = [s for s in steps_for(spec, option) if not only or s.name in only]
-        chosen = Settings(
-            spec,
-            option,
-            f"serve-{part}-ada",
-            course,
-            stand_in=Path(sys.executable),
-            **{"clock": clock, **settings},
-        )
-        return Run(steps, chosen, testbed or memory, Record.for_name(f"serve-{part}-ada"))
+        settings.setdefault("clock", clock)
+        settings.setdefault("stand_in", Path(sys.executable))
+        chosen = Settings(spec, option, f"serve-{part}-ada", course, **settings)
+        return SetupRun(steps, chosen, testbed or memory, Record.for_name(f"serve-{part}-ada"))
 
     return make

@@ -1,4 +1,6 @@
-"""The Pythons with the two versions of python-chi that are supported: this one, and one of its own for the older."""
+"""The Pythons with the two versions of python-chi that are supported: this one, and one of its own
+for the older.
+"""
 
 import contextlib
 import hashlib
@@ -24,7 +26,9 @@ NEWEST, OLDER = "1.2.10", "1.2.6"
     ids=["newest", OLDER],
 )
 def chi_python(request: pytest.FixtureRequest) -> Path:
-    """A Python with python-chi and what Chameleon's Jupyter installs beside it, but without the course itself."""
+    """A Python with python-chi and what Chameleon's Jupyter installs beside it, but without the
+    course itself.
+    """
     if request.param == "installed":
         assert version("python-chi") == NEWEST
         return Path(sys.executable)
@@ -33,7 +37,8 @@ def chi_python(request: pytest.FixtureRequest) -> Path:
 
 def older_python() -> Path:
     """Return the Python with the older python-chi, made once and kept."""
-    # Everything else as it was tested: another release of a client must not break this from one day to the next.
+    # Everything else as it was tested: another release of a client must not break this from one day
+    # to the next.
     pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = [line for line in pinned if not line.startswith("python-chi==")]
     listed = light_requirements(ROOT / "pyproject.toml").splitlines()
@@ -59,7 +64,8 @@ def older_python() -> Path:
             str(draft / "pins.txt"),
         ]
         uv += ["--python", str(draft / "bin" / "python")]
-        # The course comes second, as on Chameleon's Jupyter: two packages bring `zunclient`, and its own must stand.
+        # The course comes second, as on Chameleon's Jupyter: two packages bring `zunclient`, and
+        # its own must stand.
         for part in (wanted[:1], wanted[1:]):
             subprocess.run([*uv, *part], check=True)
         with contextlib.suppress(OSError):

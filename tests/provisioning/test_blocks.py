@@ -1,4 +1,6 @@
-"""Blocks of a lease: what is free at each full hour, in the student's own time, and what fits into one."""
+"""Blocks of a lease: what is free at each full hour, in the student's own time, and what fits into
+one.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -8,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labs.runtimes.providers import environments
+from labs.sites.spec import PARTS, load_spec
 from provisioning.planning.blocks import mark_of, timetable
 from provisioning.planning.lessons import block_of
 from provisioning.planning.zones import find_zone, keep_zone
-from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import Booking, Resource
 
 MODEL = load_spec("model")
@@ -40,7 +42,9 @@ def table(*nodes: Resource, spec=MODEL, zone=UTC, first=date(2026, 3, 2), days=1
     passed=st.integers(0, 24 * 60),
 )
 def test_an_hour_is_free_exactly_when_no_minute_of_its_block_is_booked(booked, part, passed):
-    """Whatever the calendar; a block ends at the course's minute; a full hour that has begun has gone by."""
+    """Whatever the calendar; a block ends at the course's minute; a full hour that has begun has
+    gone by.
+    """
     spec, now = load_spec(part), DAY + timedelta(minutes=passed)
     option = spec.options[0]
     taken = {minute for start, length in booked for minute in range(start, start + length)}
@@ -65,7 +69,9 @@ def test_an_hour_is_free_exactly_when_no_minute_of_its_block_is_booked(booked, p
     days=st.integers(1, 7),
 )
 def test_the_days_are_the_students_own_and_lose_no_hour(zone, first, days):
-    """Each full hour of UTC stands once, under its local day and hour, on nights when the clocks change too."""
+    """Each full hour of UTC stands once, under its local day and hour, on nights when the clocks
+    change too.
+    """
     page = table(node("a"), zone=zone, first=first, days=days)
     starts = [slot.start for slot in page.slots]
     assert starts == [starts[0] + timedelta(hours=number) for number in range(len(starts))]
@@ -104,11 +110,13 @@ def test_the_days_are_the_students_own_and_lose_no_hour(zone, first, days):
 def test_a_block_is_said_in_the_students_own_time(zone, first, hour, said):
     """With the day where midnight lies in it, and both zones where the clocks change."""
     page = table(node("a"), zone=ZoneInfo(zone), first=first)
-    assert page.days[first][hour][0].said(ZoneInfo(zone)) == said
+    assert page.days[first][hour][0].text(ZoneInfo(zone)) == said
 
 
 def test_the_text_says_what_the_calendar_shows():
-    """A line a day, a column an hour: gone by, free, taken; a machine out of service counts nowhere."""
+    """A line a day, a column an hour: gone by, free, taken; a machine out of service counts
+    nowhere.
+    """
     page = table(
         node("a", (20, 24)),
         node("b", (12, 15), (20, 24)),
@@ -126,7 +134,9 @@ def test_the_text_says_what_the_calendar_shows():
 
 
 def test_a_choice_is_kept_for_the_next_notebook(tmp_path):
-    """It wins over what the computer says; a name that is asked for wins over both, and a broken file costs nothing."""
+    """It wins over what the computer says; a name that is asked for wins over both, and a broken
+    file costs nothing.
+    """
     environ = {"LABS_STATE": str(tmp_path), "TZ": "Europe/Berlin"}
     for left_over in ("Nowhere/Atlantis", "../../etc/passwd", ""):
         (tmp_path / "time-zone").write_text(left_over)
@@ -145,20 +155,26 @@ LIMITS = {"model": 100, "edge": 70, "system": 100}
 OPTIONS = [(part, option) for part in LIMITS for option in load_spec(part).options]
 
 
-@pytest.mark.parametrize(("part", "option"), OPTIONS, ids=lambda one: getattr(one, "name", one))
+@pytest.mark.parametrize(
+    ("part", "option"), OPTIONS, ids=lambda value: getattr(value, "name", value)
+)
 def test_what_a_block_is_planned_for_fits_it_wherever_it_runs(part, option):
-    """From front matter and sites alone, set-up and pull included; the rest is for what goes wrong."""
+    """From front matter and sites alone, set-up and pull included; the rest is for what goes
+    wrong.
+    """
     block = block_of(part, option)
     assert block.setup_s > 60 * 5
     assert block.planned_s <= 60 * LIMITS[part]
-    extras_s = 60 * sum(one.machine_minutes for one in block.extras)
+    extras_s = 60 * sum(extra.machine_minutes for extra in block.extras)
     assert block.length_s - block.planned_s > extras_s
 
 
 def test_the_plan_names_its_lessons_and_what_is_fetched():
-    """Those that may be left out too; gigabytes are announced before they travel, as their own tables have them."""
+    """Those that may be left out too; gigabytes are announced before they travel, as their own
+    tables have them.
+    """
     edge = block_of("edge")
-    assert all(one.title in edge.text() for one in (*edge.asked, *edge.extras))
+    assert all(question.title in edge.text() for question in (*edge.asked, *edge.extras))
     assert "Set-up fetches 5.1 GB more than the course's packages" in block_of("model").text()
     announced = load_spec("model").fetches_gb["a100"]
     sizes_gb = [environments()[name].download_bytes / 1e9 for name in ("openvino", "tensorrt")]

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 import icalendar
 import pytest
 
+from labs.sites.spec import load_spec
 from provisioning.planning.blocks import Block, block_end
 from provisioning.planning.booking import calendar_file, reservation_code
-from provisioning.sites.spec import load_spec
 
 START = datetime(2026, 3, 10, 18, tzinfo=UTC)
 BEFORE = START - timedelta(days=3)
@@ -34,7 +34,9 @@ def events_of(start=START, now=BEFORE, due=None):
     ],
 )
 def test_code_is_python_and_says_the_same_block(spec, end, add):
-    """The dates in the code are the block's, in UTC, with the end rather than a duration; the amount is given."""
+    """The dates in the code are the block's, in UTC, with the end rather than a duration; the
+    amount is given.
+    """
     tree = ast.parse(code := reservation_code(block_of(spec), "serve-model-ada"))
     (call,) = [
         n
@@ -54,13 +56,16 @@ def test_a_calendar_file_reads_back():
     assert lab["dtend"].dt == datetime(2026, 3, 10, 20, 50, tzinfo=UTC)
     assert lab.walk("VALARM")[0]["trigger"].dt == timedelta(minutes=-15)
     assert "nc-07" in str(lab["description"])
+    # Whether a lease has shown such a machine is the course's matter, not the student's.
+    assert "not run yet" not in str(lab["description"])
     assert prepare["dtstart"].dt == START - timedelta(days=1)
     assert "Run on the server" in str(prepare["description"])
     assert due["dtstart"].dt == START + timedelta(days=9)
     assert len(events_of(now=START - timedelta(hours=23))) == 1, (
         "the assignment as shipped has no date"
     )
-    # Imported twice it gives one entry: the same block has the same identity, and another one another.
+    # Imported twice it gives one entry: the same block has the same identity, and another one
+    # another.
     first, same, other = (
         {str(event["uid"]) for event in events_of(START + timedelta(hours=h))} for h in (0, 0, 1)
     )

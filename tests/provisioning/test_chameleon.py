@@ -1,4 +1,6 @@
-"""What clients answer becomes plain values, and what they raise becomes what a student can act on."""
+"""What clients answer becomes plain values, and what they raise becomes what a student can act
+on.
+"""
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -44,11 +46,21 @@ POOL = "HTTPConnectionPool(host='chi.org', port=5000): Max retries exceeded with
         (blazar("ERROR: Traceback"), errors.ServiceBusyError, "answered 500: ERROR: Traceback"),
         (blazar(PAGE, 500), errors.ServiceBusyError, "answered 500 Internal Server Error"),
         (blazar("ERROR: start date must be later", 400), errors.RefusedError, "400"),
+        (
+            blazar("ERROR: Lease can only be extended within the last 172800.0 seconds", 400),
+            errors.TooEarlyToExtendError,
+            "the last 172800",
+        ),
         (blazar("ERROR: policy", 403), errors.RefusedError, "policy"),
         (
             http("The request you have made requires authentication.", 401),
             errors.NotSignedInError,
             "refused",
+        ),
+        (
+            http("Quota exceeded for instances: Requested 1, but already used 10 of 10", 403),
+            errors.QuotaError,
+            "already used 10 of 10",
         ),
         (http("Not Found", 404), errors.RefusedError, "Not Found"),
         (http("Conflict", 409), errors.ConflictError, "Conflict"),
@@ -94,7 +106,9 @@ POOL = "HTTPConnectionPool(host='chi.org', port=5000): Max retries exceeded with
     ],
 )
 def test_each_refusal_has_its_error(raised, expected, what):
-    """Kind, what was being done, and what the service said in a few words; an error is explained once."""
+    """Kind, what was being done, and what the service said in a few words; an error is explained
+    once.
+    """
     made = explain(raised, "reserving at CHI@TACC")
     assert type(made) is expected
     assert made.what.startswith("reserving at CHI@TACC: ")
@@ -117,7 +131,9 @@ def test_a_circle_of_causes_ends():
 
 
 def test_missing_and_absent():
-    """Deleting twice is fine, a site without the service lists nothing, and anything else still raises."""
+    """Deleting twice is fine, a site without the service lists nothing, and anything else still
+    raises.
+    """
 
     def raiser(error):
         def call():
@@ -141,7 +157,7 @@ def test_every_error_is_a_help(kind):
     error = kind("It happened.")
     assert str(error).splitlines()[0] == "It happened."
     assert "Likely:" in str(error)
-    assert "Way out:" in str(error)
+    assert "Fix:" in str(error)
     assert kind is errors.ProvisioningError or error.way_out != errors.ProvisioningError.way_out
 
 
@@ -193,7 +209,9 @@ LEASE = {
     ],
 )
 def test_a_lease_tells_a_named_machine_from_any_of_a_type(condition, name):
-    """Status in capitals, reservations in order; only an equality with one machine's name names it."""
+    """Status in capitals, reservations in order; only an equality with one machine's name names
+    it.
+    """
     reservations = [
         {"id": 7, "resource_type": "physical:host", "resource_properties": condition},
         {"id": "f", "resource_type": "virtual:floatingip"},
@@ -211,7 +229,9 @@ def test_a_lease_tells_a_named_machine_from_any_of_a_type(condition, name):
 
 
 def test_machines_have_floating_addresses_only():
-    """The fixed address is of no use from outside; Zun lists it with its port, by which the floating one is known."""
+    """The fixed address is of no use from outside; Zun lists it with its port, by which the
+    floating one is known.
+    """
     fixed, floating = (
         {"addr": "10.0.0.4", "OS-EXT-IPS:type": "fixed"},
         {"addr": "192.0.2.4", "OS-EXT-IPS:type": "floating"},
@@ -273,7 +293,9 @@ def test_bookings_are_sorted_by_resource_and_unknown_nodes_cannot_be_reserved():
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=12), st.data())
 def test_as_many_virtual_machines_are_free_for_a_block_as_at_its_fullest_moment(free, data):
-    """Blazar counts them; the planner packs blocks into rooms, and must neither lose one nor promise one too many."""
+    """Blazar counts them; the planner packs blocks into rooms, and must neither lose one nor
+    promise one too many.
+    """
     moments = [datetime(2026, 3, 2, hour, tzinfo=UTC) for hour in range(len(free) + 1)]
     spans = [
         {

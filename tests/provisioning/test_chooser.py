@@ -1,4 +1,6 @@
-"""From a calendar to a lease: what is chosen first, what a student can choose, and one lease for each part."""
+"""From a calendar to a lease: what is chosen first, what a student can choose, and one lease for
+each part.
+"""
 
 import dataclasses
 from datetime import timedelta
@@ -6,12 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from labs.sites.spec import load_spec
 from provisioning.planning.chooser import Chooser
-from provisioning.sites.spec import load_spec
 from provisioning.testbed import Booking, Resource
 from provisioning.testbed.errors import NoCapacityError, ServiceBusyError
-
-from .conftest import NOON, MemoryTestbed
+from tests.provisioning.conftest import NOON, MemoryTestbed
 
 CHICAGO = ZoneInfo("America/Chicago")
 MODEL = load_spec("model")
@@ -50,7 +51,9 @@ def sites(tmp_path):
 
 @pytest.fixture
 def read(sites, clock):
-    """Return a chooser that has read its calendars, ten minutes before noon: the next block can be taken in peace."""
+    """Return a chooser that has read its calendars, ten minutes before noon: the next block can be
+    taken in peace.
+    """
 
     def made(elapsed_s=-600.0):
         clock.elapsed_s = elapsed_s
@@ -65,7 +68,9 @@ def read(sites, clock):
     ("elapsed_s", "hours"), [(-600.0, 0), (-120.0, 1)], ids=["in peace", "about to begin"]
 )
 def test_the_first_free_block_of_the_best_machine_is_chosen(read, elapsed_s, hours):
-    """A block that is about to begin is chosen only when asked for: its request would arrive too late."""
+    """A block that is about to begin is chosen only when asked for: its request would arrive too
+    late.
+    """
     chooser = read(elapsed_s)
     assert (chooser.block.option, chooser.block.resource) == (LIQID, "liqid01")
     assert chooser.block.start == NOON + timedelta(hours=hours)
@@ -84,7 +89,9 @@ def test_the_first_free_block_of_the_best_machine_is_chosen(read, elapsed_s, hou
     ids=["taken", "maintenance", "all taken", "no site"],
 )
 def test_the_next_option_is_chosen_and_the_text_says_why(sites, read, taken, broken, option, said):
-    """With what changes for the lesson; with nothing to choose there is no code, no calendar file and no lease."""
+    """With what changes for the lesson; with nothing to choose there is no code, no calendar file
+    and no lease.
+    """
     sites.taken, sites.broken = taken, broken
     chooser = read()
     text = chooser.text(rehearsed=False)
@@ -100,11 +107,13 @@ def test_the_next_option_is_chosen_and_the_text_says_why(sites, read, taken, bro
             chooser.reserve(anyway=True)
         # Nobody who read 'taken' would come back.
         assert ("·" in chooser.table().text().splitlines()[1]) != bool(broken)
-        assert bool(broken) == ("all taken this week" not in text) == ("Way out:" in text)
+        assert bool(broken) == ("all taken this week" not in text) == ("Fix:" in text)
 
 
 def test_a_node_can_be_chosen_by_name_and_only_a_free_one(read, sites):
-    """A refusal leaves the choice as it was, also when the calendar is read again; the first free one if it went."""
+    """A refusal leaves the choice as it was, also when the calendar is read again; the first free
+    one if it went.
+    """
     chooser = read()
     chooser.choose(start=NOON + timedelta(hours=3), node="liqid02")
     with pytest.raises(NoCapacityError, match="liqid99"):
@@ -128,16 +137,21 @@ def test_what_is_sent_is_what_was_chosen(read, sites):
     assert "start_date=datetime(2026, 3, 2, 13, 0" in chooser.code()
     lease = chooser.reserve()
     start, end = NOON + timedelta(hours=1), NOON + timedelta(hours=3, minutes=50)
-    assert [dataclasses.astuple(one) for one in asked] == [
+    assert [dataclasses.astuple(request) for request in asked] == [
         (NAME, "node", "compute_gigaio", start, end, "gigaio-01")
     ]
     assert (chooser.lease, chooser.lease_option) == (lease, GIGAIO)
-    said = f"Reserved at CHI@UC ({GIGAIO.name}): {NAME} is PENDING, Mon 02 Mar 07:00–09:50 CST, id {lease.id}"
+    said = (
+        f"Reserved at CHI@UC ({GIGAIO.name}): {NAME} is PENDING, Mon 02 Mar 07:00–09:50 CST, id "
+        f"{lease.id}"
+    )
     assert said in chooser.text(rehearsed=True)
 
 
 def test_a_machine_that_is_refused_is_passed_over_and_not_offered_again(read, sites):
-    """The next one that is free is taken; where none can be had, the next plan is another one, in a new kernel too."""
+    """The next one that is free is taken; where none can be had, the next plan is another one, in a
+    new kernel too.
+    """
     chooser, bed, reserve = read(), sites("CHI@TACC"), sites("CHI@TACC").reserve
     broken = {"liqid01"}
 

@@ -23,13 +23,15 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Device:
 
 
 def test_files_travel_once_and_whole(device: Device, tmp_path: Path) -> None:
-    """A changed file travels again, a spoilt copy is replaced, a large one comes in pieces, a missing one is named."""
+    """A changed file travels again, a spoilt copy is replaced, a large one comes in pieces, a
+    missing one is named.
+    """
     model, content = tmp_path / "model.onnx", os.urandom(2 * FETCH_BYTES + 17)
     model.write_bytes(content)
-    assert [one.how for one in device.bring([model])] == ["copied"]
-    assert [one.how for one in device.bring([model])] == ["was there"]
+    assert [file.how for file in device.bring([model])] == ["copied"]
+    assert [file.how for file in device.bring([model])] == ["was there"]
     (tmp_path / "serving-labs/workspace/models/model.onnx").write_bytes(b"two")
-    assert [one.how for one in device.bring([model])] == ["copied"]
+    assert [file.how for file in device.bring([model])] == ["copied"]
     assert device.fetch("workspace/models/model.onnx") == content
     with pytest.raises(CommandFailedError, match=r"looking for gone.bin"):
         device.fetch("gone.bin")

@@ -1,8 +1,9 @@
-"""From Chameleon's Jupyter: a browser reaches the machine through a real jupyter-server-proxy and the tunnel.
+"""From Chameleon's Jupyter: a browser reaches the machine through a real jupyter-server-proxy and
+the tunnel.
 
-The Hub is a JupyterLab below /user/ada/ under Chameleon's name, which the browser resolves to this computer. The
-machine is a real SSH server, and its Jupyter is the one that the node's own script starts. Chameleon's own Hub: not run
-here.
+The Hub is a JupyterLab below /user/ada/ under Chameleon's name, which the browser resolves to this
+computer. The machine is a real SSH server, and its Jupyter is the one that the node's own script
+starts. Chameleon's own Hub: not run here.
 """
 
 import os
@@ -14,15 +15,15 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from chameleon_rehearsal.testing import ADDRESS
 from labs.course.lessons import lesson
 from provisioning.setup import reach
 from provisioning.testbed import Way
+from tests.browser.jupyterlab import JupyterLab, require_browser
+from tests.provisioning.rehearsed import KNOWN_PORTS
+from tests.provisioning.test_reach import Node, answering
 
-from ..browser.jupyterlab import JupyterLab, require_browser
-from .rehearsed import ADDRESS
-from .test_reach import Node, answering
-
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.machine]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.machine, KNOWN_PORTS]
 
 SERVICES = Path(__file__).parents[2] / "provisioning" / "node" / "bin" / "services.sh"
 HUB = "jupyter.chameleoncloud.org"
@@ -30,7 +31,9 @@ HERE = {"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"}
 
 
 class Hub(JupyterLab):
-    """A Jupyter below /user/ada/ that allows remote access, as a Hub's single-user server does, with its proxy."""
+    """A Jupyter below /user/ada/ that allows remote access, as a Hub's single-user server does,
+    with its proxy.
+    """
 
     base = HERE["JUPYTERHUB_SERVICE_PREFIX"]
 
@@ -45,7 +48,9 @@ class Hub(JupyterLab):
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Hub]:
-    """A Hub's server in a Python with JupyterLab and jupyter-server-proxy, as Chameleon's Jupyter has them."""
+    """A Hub's server in a Python with JupyterLab and jupyter-server-proxy, as Chameleon's Jupyter
+    has them.
+    """
     require_browser()
     python = tmp_path / "venv" / "bin" / "python"
     uv = [sys.executable, "-m", "uv"]
@@ -64,7 +69,9 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[tuple[Way, str]]:
-    """The way to a machine and how ssh is called for it; the node's script has started its Jupyter for a Hub."""
+    """The way to a machine and how ssh is called for it; the node's script has started its Jupyter
+    for a Hub.
+    """
     made = Node(tmp_path)
     home, own = made.home, made.home / ".serving-labs"
     (home / "serving-labs" / "notebooks" / "3_system").mkdir(parents=True)

@@ -1,4 +1,6 @@
-"""Jobs on a machine outlive the connection. The commands here run for real, in a folder that plays the machine."""
+"""Jobs on a machine outlive the connection. The commands here run for real, in a folder that plays
+the machine.
+"""
 
 import functools
 import os
@@ -8,21 +10,32 @@ import sys
 import threading
 import time
 
+import psutil
 import pytest
 
-from provisioning.rehearsal.machines import shim, util_linux
+from chameleon_rehearsal.testing import offer
 from provisioning.setup import jobs
 from provisioning.testbed.errors import CommandFailedError
-from tests.provisioning.rehearsed import runs
+from tests.provisioning.conftest import COMMANDS
+
+
+def runs(pid: int) -> bool:
+    """Return whether a process runs; one that ended and was not waited for yet does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.fixture
 def shell(memory, request):
-    """The machine: with this computer's util-linux, or with what a rehearsal on a Mac offers in its place."""
+    """The machine: with this computer's util-linux, or with what a rehearsal on a Mac offers in its
+    place.
+    """
     machine = memory.folder_shell
-    for name in util_linux.COMMANDS if getattr(request, "param", "") == "stand-ins" else ():
-        (machine.offered / name).unlink()
-        shim.make(machine.offered, name, sys.executable, "-S", "-E", util_linux.__file__, name)
+    if getattr(request, "param", "") == "stand-ins":
+        machine.offered = machine.home.parent / "stand-ins"
+        offer(machine.offered, COMMANDS, stand_ins=True)
     return machine
 
 
@@ -46,7 +59,7 @@ def test_output_arrives_and_success_is_kept_until_the_command_changes(follow, sh
     assert lines == ["one", "two"] * 2
     runs = shell.home / ".serving-labs/jobs/setup/runs"
     assert runs.read_text().split() == ["run"]
-    follow("setup", command, again=True)
+    follow("setup", command, rerun=True)
     assert runs.read_text().split() == ["run"] * 2
     assert follow("setup", "echo three").split() == ["three"]
 
@@ -62,8 +75,13 @@ def test_a_failure_shows_exit_code_and_last_lines_and_can_be_repeated(follow, sh
 
 @pytest.mark.parametrize("shell", ["util-linux", "stand-ins"], indirect=True)
 def test_a_running_job_is_followed_not_doubled_and_holds_no_connection(follow, shell):
-    """A second kernel finds the job that a dead one started; another command under its name ends it."""
-    command = f"echo run >> runs; while [ ! -f {shell.home}/go ]; do sleep 0.05; done; echo finished; cat runs"
+    """A second kernel finds the job that a dead one started; another command under its name ends
+    it.
+    """
+    command = (
+        f"echo run >> runs; while [ ! -f {shell.home}/go ]; do sleep 0.05; done; echo finished; "
+        "cat runs"
+    )
     assert jobs.start(shell, "setup", command) == jobs.start(shell, "setup", command) == "running"
     threading.Timer(0.3, (shell.home / "go").touch).start()
     assert follow("setup", command).split() == ["finished", "run"]
@@ -73,21 +91,27 @@ def test_a_running_job_is_followed_not_doubled_and_holds_no_connection(follow, s
     assert shell.run("flock file echo locked").output.split() == ["locked"]
 
 
-WORDS = '["sh", "-c", ". ./beat; beat"]'
+OWN_SESSION = "setsid sh -c '. ./beat; beat'"
+#: A program that starts a child and hands it nothing.
+PROGRAM = 'import subprocess; subprocess.run(["sh", "-c", ". ./beat; beat"])'
 
-#: Children of a job, by what makes each hard to end; all write down that they run, and then go on for long.
+#: Children of a job, by what makes each hard to end; all write down that they run, and then go on
+#: for long.
 CHILDREN = {
     "a child": "beat & wait",
     "grandchildren": "( ( beat & beat & wait ) & wait ) & wait",
     "one that ignores TERM": "( trap '' TERM; beat ) & wait",
     "one whose parent ends first": "( beat & ); beat",
-    "one in a session of its own": "setsid sh -c '. ./beat; beat' & wait",
+    "one in a session of its own": f"{OWN_SESSION} & wait",
     "one in a group of its own": "timeout 600 sh -c '. ./beat; beat' & wait",
-    "one in a session of its own, that lets go of the lock": "setsid sh -c '. ./beat; beat' 9>&- & wait",
-    "a program that hands nothing on": f"exec {sys.executable} -c 'import subprocess as s; s.run({WORDS})'",
+    "one in a session of its own, that lets go of the lock": f"{OWN_SESSION} 9>&- & wait",
+    "a program that hands nothing on": f"exec {sys.executable} -c '{PROGRAM}'",
     "the wrapper is killed alone": "beat & kill -9 $$; wait",
 }
-BEAT = "beat() { sh -c 'echo $PPID' >> pids; for n in $(seq 3000); do echo old >> beats; sleep 0.02; done; }\n"
+BEAT = (
+    "beat() { sh -c 'echo $PPID' >> pids; for n in $(seq 3000); do echo old >> beats; sleep "
+    "0.02; done; }\n"
+)
 
 
 @pytest.mark.parametrize("old", CHILDREN.values(), ids=CHILDREN)
@@ -109,7 +133,9 @@ def test_a_changed_job_begins_when_nothing_of_the_old_one_is_left(follow, shell,
 
 @pytest.mark.parametrize("there", ["a number used again", "nobody", "no file"])
 def test_after_a_reboot_nothing_runs_whatever_the_files_say(follow, shell, there):
-    """Lock and process id are left over: the lock has no holder, and the number may be another program's by now."""
+    """Lock and process id are left over: the lock has no holder, and the number may be another
+    program's by now.
+    """
     folder = shell.home / ".serving-labs/jobs/setup"
     jobs.start(shell, "setup", "touch began; sleep 600")
     while not (folder / "began").exists():

@@ -1,6 +1,7 @@
 """Lease, server, floating IP, SSH: what is taken, what is not, and what is said.
 
-What a run does about each fault of a testbed, ``lab/test_faults.py`` shows with unmodified python-chi.
+What a run does about each fault of a testbed, ``lab/test_faults.py`` shows with unmodified
+python-chi.
 """
 
 import dataclasses
@@ -76,7 +77,9 @@ def test_the_active_one_of_several_leases_is_taken_and_one_that_starts_soon_wait
 
 @pytest.mark.parametrize("label", ["serve-model-bob", ""], ids=["a classmate's", "nobody's"])
 def test_an_idle_address_without_our_name_is_not_taken(memory, make_run, label):
-    """In a class's project it may have been allocated by somebody a second ago; the way out names the sweep."""
+    """In a class's project it may have been allocated by somebody a second ago; the way out names
+    the sweep.
+    """
     memory.give_lease(NAME)
     memory.pool = 0
     memory.address_list = [Address("a-9", "192.0.2.9", None, label)]
@@ -88,7 +91,9 @@ def test_an_idle_address_without_our_name_is_not_taken(memory, make_run, label):
 
 
 def test_an_address_of_a_killed_kernel_is_used_again(memory, make_run):
-    """Killed between allocation and binding: its label leads back to it; one that a sweep took away is replaced."""
+    """Killed between allocation and binding: its label leads back to it; one that a sweep took away
+    is replaced.
+    """
     memory.give_lease(NAME)
     memory.pool = 0
     memory.address_list = [Address("a-9", "192.0.2.9", None, NAME)]

@@ -1,6 +1,7 @@
-"""All ports of a part's machine come here with one command, by a real SSH server, and the links work."""
+"""All ports of a part's machine come here with one command, by a real SSH server, and the links
+work.
+"""
 
-import asyncio
 import contextlib
 import http.client
 import signal
@@ -19,60 +20,36 @@ from pathlib import Path
 import asyncssh
 import pytest
 
+from chameleon_rehearsal.testing import ADDRESS, ReachableNode
 from labs.course.lessons import lesson, lessons
-from provisioning.rehearsal.machines.scratch import Processes
-from provisioning.rehearsal.machines.ssh import Listeners
-from provisioning.rehearsal.world.world import World
+from labs.sites.spec import PARTS
 from provisioning.setup import reach
-from provisioning.sites.spec import PARTS
 from provisioning.testbed import Way
 from provisioning.testbed.errors import NoKeyError, NotReachableError
-from tests.provisioning.rehearsed import ADDRESS, answers_ssh
+from tests.provisioning.rehearsed import KNOWN_PORTS
 from tests.tools import tool
+
+pytestmark = KNOWN_PORTS
 
 PORTS = lesson("http").ports
 TOKEN = "0123abcd"
 
 
-class Node:
-    """A rehearsed machine with its SSH server, in a thread of its own; its loopback is this computer's."""
+class Node(ReachableNode):
+    """A rehearsed machine that set-up has reached before: it has the course's folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.key = asyncssh.generate_private_key("ssh-ed25519")
-        self.key.write_private_key(folder / "key")
-        (folder / "key").chmod(0o600)
-        self.world, self.processes = World(folder / "world", "secret"), Processes()
-        self.home = (
-            self.world.folder / "nodes" / answers_ssh(self.world, self.key)["id"] / "home" / "cc"
-        )
-        (self.home / ".serving-labs").mkdir(parents=True)
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
-        self.thread.start()
-        self.listeners = Listeners(self.world, self.processes)
-        self._run(self.listeners.agree())
+        super().__init__(folder)
+        (self.home / ".serving-labs").mkdir()
         #: How OpenSSH is called to come here.
-        self.ssh = f"{tool('ssh')} -F {self.world.folder / 'ssh_config'}"
-
-    def _run(self, coroutine) -> None:
-        asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
-
-    def cut(self) -> None:
-        """Lose every connection and answer nobody, as when the network goes."""
-        self._run(self.listeners.close())
-
-    def end(self) -> None:
-        self.cut()
-        self.processes.end_all()
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
-        self.world.store.close()
+        self.ssh = f"{tool('ssh')} -F {self.ssh_config}"
 
 
 @contextmanager
 def answering(port: int, text: str) -> Iterator[int]:
-    """Serve one text at a port of this computer's loopback, which the node shares; 0 takes a free one."""
+    """Serve one text at a port of this computer's loopback, which the node shares; 0 takes a free
+    one.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -96,11 +73,11 @@ def get(url: str) -> str:
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Node]:
-    made = Node(tmp_path)
-    (made.home / ".serving-labs/jupyter-token").write_text(TOKEN)
-    (made.home / ".serving-labs/jupyter-base").write_text("/")
-    yield made
-    made.end()
+    node = Node(tmp_path)
+    (node.home / ".serving-labs/jupyter-token").write_text(TOKEN)
+    (node.home / ".serving-labs/jupyter-base").write_text("/")
+    yield node
+    node.end()
 
 
 @pytest.fixture
@@ -134,7 +111,9 @@ def test_every_port_that_a_lesson_of_the_part_names_is_known(part) -> None:
 
 
 def test_all_ports_come_here_and_the_links_lead_to_them(open_tunnel, jupyter) -> None:
-    """Jupyter's opens the next lesson over there; one that comes before its service costs a failed page, no tunnel."""
+    """Jupyter's opens the next lesson over there; one that comes before its service costs a failed
+    page, no tunnel.
+    """
     tunnel = open_tunnel()
     rows = {row.port: row for row in tunnel.rows}
     assert set(rows) == {jupyter, *reach.ports_of("system")} - {reach.JUPYTER_PORT} | {jupyter}
@@ -149,7 +128,9 @@ def test_all_ports_come_here_and_the_links_lead_to_them(open_tunnel, jupyter) ->
 
 
 def test_what_is_taken_here_is_left_alone(open_tunnel, jupyter) -> None:
-    """Another program has the usual ports, as `make lab` has 8888: free ones are taken, and the table says which."""
+    """Another program has the usual ports, as `make lab` has 8888: free ones are taken, and the
+    table says which.
+    """
     with answering(PORTS[0] + reach.OFFSET, "somebody else"):
         rows = {row.port: row.local for row in open_tunnel().rows}
     assert rows[PORTS[0]] != PORTS[0] + reach.OFFSET
@@ -160,33 +141,36 @@ def test_what_is_taken_here_is_left_alone(open_tunnel, jupyter) -> None:
 def test_a_lost_connection_is_said_and_the_same_call_brings_the_same_ports(
     node, open_tunnel
 ) -> None:
-    """A laptop sleeps, a network goes: the links that are open in the browser work again after one more call."""
+    """A laptop sleeps, a network goes: the links that are open in the browser work again after one
+    more call.
+    """
     tunnel = open_tunnel()
     tunnel.stop()
     tunnel.stop()  # twice is fine
-    again = open_tunnel()
-    assert again.rows == tunnel.rows
+    second_tunnel = open_tunnel()
+    assert second_tunnel.rows == tunnel.rows
     node.cut()
     with pytest.raises(NotReachableError, match="is lost") as raised:
-        again.wait()
+        second_tunnel.wait()
     assert "same ports" in raised.value.way_out
 
 
 def test_a_tunnel_ends_with_its_process_however_that_ends(node, jupyter, tmp_path) -> None:
     """A killed kernel gives its ports back."""
     program = (
-        "import os, signal; from provisioning.setup.reach import Tunnel; from provisioning.testbed import Way;"
-        f"tunnel = Tunnel(Way({ADDRESS!r}, {str(tmp_path / 'key')!r}), 'model', {node.ssh!r}).start();"
-        "print(tunnel.rows[0].local, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, signal; from provisioning.setup.reach import Tunnel; from "
+        f"provisioning.testbed import Way;tunnel = Tunnel(Way({ADDRESS!r}, "
+        f"{str(tmp_path / 'key')!r}), 'model', {node.ssh!r}).start();print(tunnel.rows[0].local, "
+        "flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     for _ in range(100):
-        with socket.socket() as again, contextlib.suppress(OSError):
-            again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            again.bind(("127.0.0.1", int(done.stdout)))
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", int(done.stdout)))
             return
         time.sleep(0.1)
     raise AssertionError("its port is still taken")
@@ -198,10 +182,12 @@ def test_a_tunnel_ends_with_its_process_however_that_ends(node, jupyter, tmp_pat
 def test_a_key_that_does_not_open_the_machine_is_named(
     node, open_tunnel, tmp_path, key, passphrase
 ) -> None:
-    """Another machine's, one with a passphrase, one that is not there: which was tried, and what to do."""
-    made = node.key if passphrase else asyncssh.generate_private_key("ssh-ed25519")
+    """Another machine's, one with a passphrase, one that is not there: which was tried, and what to
+    do.
+    """
+    private_key = node.key if passphrase else asyncssh.generate_private_key("ssh-ed25519")
     if key != "none":
-        made.write_private_key(tmp_path / key, passphrase=passphrase, rounds=50)
+        private_key.write_private_key(tmp_path / key, passphrase=passphrase, rounds=50)
         (tmp_path / key).chmod(0o600)
     with pytest.raises(NoKeyError, match=key) as raised:
         open_tunnel(key=key)
@@ -215,7 +201,9 @@ def test_a_machine_that_is_not_there_is_said_not_to_answer() -> None:
 
 
 def test_on_the_hub_the_links_lead_through_jupyters_proxy(open_tunnel, node, jupyter) -> None:
-    """Below the user's own path; a Jupyter that was started for a laptop has none: its pages lead to the Hub's root."""
+    """Below the user's own path; a Jupyter that was started for a laptop has none: its pages lead
+    to the Hub's root.
+    """
     hub = {"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"}
     tunnel = open_tunnel(environ=hub)
     assert {row.port: row.link for row in tunnel.rows}[jupyter] == ""

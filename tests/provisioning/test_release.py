@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from provisioning.setup.release import release, survey, sweep, table
-from provisioning.testbed import Address, Group
+from provisioning.testbed import Address, SecurityGroup
 from provisioning.testbed.errors import NotReleasedError, ServiceBusyError
 
 NAME = "serve-model-ada"
@@ -14,9 +14,10 @@ NAME = "serve-model-ada"
 
 @pytest.fixture
 def go(memory, clock):
-    return lambda record=None, **options: list(
-        release(memory, NAME, record=record, clock=clock, **options)
-    )
+    def release_all(record=None, **options) -> list[str]:
+        return list(release(memory, NAME, record=record, clock=clock, **options))
+
+    return release_all
 
 
 @pytest.fixture
@@ -29,7 +30,9 @@ def run(memory, make_run):
 
 @pytest.mark.parametrize("with_record", [True, False])
 def test_all_kinds_are_gone_and_a_second_release_has_nothing_to_do(run, memory, go, with_record):
-    """A classmate's things are untouched; another kernel, without the record, finds everything by name."""
+    """A classmate's things are untouched; another kernel, without the record, finds everything by
+    name.
+    """
     bob = memory.give_lease("serve-model-bob")
     memory.address_list.append(Address("a-b", "192.0.2.99", None, "serve-model-bob"))
     lines = go(run.record if with_record else None)
@@ -37,11 +40,8 @@ def test_all_kinds_are_gone_and_a_second_release_has_nothing_to_do(run, memory, 
     assert memory.lease_list == [bob]
     assert [a.id for a in memory.address_list] == ["a-b"]
     assert run.record.path.exists() != with_record
-    assert [line.split()[1] for line in lines if line.startswith("deleting")] == [
-        "server",
-        "floating",
-        "lease",
-    ]
+    deletions = [line for line in lines if line.startswith("deleting")]
+    assert [line.split()[1] for line in deletions] == ["server", "floating", "lease"]
     assert go() == [f"nothing named {NAME} is left at CHI@TACC"]
 
 
@@ -49,7 +49,9 @@ def test_all_kinds_are_gone_and_a_second_release_has_nothing_to_do(run, memory, 
     ("label", "left"), [("", 0), ("serve-model-bob", 1)], ids=["by hand", "a classmate's by now"]
 )
 def test_an_address_without_our_label_goes_only_with_our_machine(run, memory, go, label, left):
-    """Made by hand in the web page, it is known only while the server is there, and must not be left behind."""
+    """Made by hand in the web page, it is known only while the server is there, and must not be
+    left behind.
+    """
     memory.address_list = [dataclasses.replace(a, label=label) for a in memory.address_list]
     if label:
         memory.machine_list = []
@@ -79,7 +81,9 @@ def test_what_cannot_be_deleted_is_named(run, memory, go):
 
 
 def test_survey_tells_orphans_from_what_is_in_use(memory, clock):
-    """Each kind of leftover with its reason; orphans first, the oldest first among them; others' are not listed."""
+    """Each kind of leftover with its reason; orphans first, the oldest first among them; others'
+    are not listed.
+    """
     now = clock.now()
     memory.give_lease("serve-model-used")
     for name, status in (
@@ -100,10 +104,11 @@ def test_survey_tells_orphans_from_what_is_in_use(memory, clock):
         Address("a-3", "192.0.2.3", None, "", now),
     ]
     memory.group_list = [
-        Group(f"g-{n}", n) for n in ("serve-model-used", "serve-model-gone", "default")
+        SecurityGroup(f"g-{n}", n) for n in ("serve-model-used", "serve-model-gone", "default")
     ]
-    found = survey(memory, now)
-    assert {(item.kind, item.name): item.reason for item in found} == {
+    leftovers = survey(memory, now)
+    reasons = {(item.kind, item.name): item.reason for item in leftovers}
+    expected = {
         ("lease", "serve-model-used"): "",
         ("server", "serve-model-used"): "",
         ("server", "serve-model-lost"): "no active lease of that name",
@@ -117,31 +122,32 @@ def test_survey_tells_orphans_from_what_is_in_use(memory, clock):
         ("security group", "serve-model-used"): "",
         ("security group", "serve-model-gone"): "no machine of that name",
     }
-    orphans = [item.orphan for item in found]
+    assert reasons == expected
+    orphans = [item.orphan for item in leftovers]
     assert orphans == sorted(orphans, reverse=True)
-    assert found[0].name == "192.0.2.1"
+    assert leftovers[0].name == "192.0.2.1"
     for words in ("30.0 h", "to come, 02 Mar 17:00 UTC", "6 of 12 are orphans"):
-        assert words in table(found)
+        assert words in table(leftovers)
     assert table([]) == "Nothing of the labs is left."
 
 
 def test_sweep_deletes_orphans_only(memory, clock):
-    """What is in use stays, and so does what became used after the list was made; 'ada' is not 'adam'."""
+    """What is in use stays, and so does what became used after the list was made; 'ada' is not
+    'adam'.
+    """
     now = clock.now()
     for name in ("serve-model-ada", "serve-model-adam", "serve-edge-ada"):
         memory.give_lease(name)
-    assert {item.name for item in survey(memory, now, owner="ada")} == {
-        "serve-model-ada",
-        "serve-edge-ada",
-    }
+    adas = {item.name for item in survey(memory, now, owner="ada")}
+    assert adas == {"serve-model-ada", "serve-edge-ada"}
     memory.lease_list = []
     memory.fate = ["ACTIVE"]
     memory.make("serve-model-lost", "server")
     memory.make("serve-model-back", "server")
     memory.give_lease("serve-edge-idle", start=now - timedelta(hours=2))
-    found = survey(memory, now)
+    leftovers = survey(memory, now)
     back = memory.give_lease("serve-model-back")
-    assert sweep(memory, found, now) == [
+    assert sweep(memory, leftovers, now) == [
         "deleted server serve-model-lost",
         "deleted lease serve-edge-idle",
     ]

@@ -1,4 +1,6 @@
-"""A plan is worked off: side by side, resumable, stoppable, and never waiting for an event that does not come."""
+"""A plan is worked off: side by side, resumable, stoppable, and never waiting for an event that
+does not come.
+"""
 
 import dataclasses
 import threading
@@ -7,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.setup.plan import Step, plan
+from labs.sites.spec import PARTS, load_spec
+from provisioning.setup.plan import SetupStep, plan
 from provisioning.setup.record import Record, state_folder
-from provisioning.setup.run import Event, Run
+from provisioning.setup.run import Event, SetupRun
 from provisioning.setup.steps import steps_for
-from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import errors
 
 UP = ("lease", "server", "address", "ssh")
@@ -19,28 +21,28 @@ UP = ("lease", "server", "address", "ssh")
 
 def step(
     name: str, body=lambda _context: {}, *needs: str, expected_s: float = 1, timeout_s: float = 100
-) -> Step:
-    return Step(name, name.title(), needs, body, expected_s, timeout_s)
+) -> SetupStep:
+    return SetupStep(name, name.title(), needs, body, expected_s, timeout_s)
 
 
 @pytest.fixture
 def run_steps(make_run):
     """Return a function that makes a run of given steps on the memory testbed."""
 
-    def make(*steps: Step) -> Run:
+    def make(*steps: SetupStep) -> SetupRun:
         run = make_run(only=("lease",))
-        return Run(steps, run.settings, run.testbed, run.record)
+        return SetupRun(steps, run.settings, run.testbed, run.record)
 
     return make
 
 
 @pytest.fixture
-def run(make_run, memory) -> Run:
+def run(make_run, memory) -> SetupRun:
     memory.give_lease("serve-model-ada")
     return make_run(only=UP)
 
 
-def states(run: Run) -> list[str]:
+def states(run: SetupRun) -> list[str]:
     return [row.state for row in run.rows.values()]
 
 
@@ -48,24 +50,30 @@ def states(run: Run) -> list[str]:
 
 
 def test_independent_steps_run_side_by_side_and_the_slow_one_is_critical():
-    """Two branches between a beginning and an end: the total is the slow branch's, and the text marks it."""
+    """Two branches between a beginning and an end: the total is the slow branch's, and the text
+    marks it.
+    """
     steps = [
         ("end", 300, "slow", "quick"),
         ("quick", 6, "start"),
         ("slow", 60, "start"),
         ("start", 60),
     ]
-    made = plan(
-        step(name, lambda _c: {}, *needs, expected_s=expected_s)
-        for name, expected_s, *needs in steps
+    setup_plan = plan(
+        step(name, nothing, *needs, expected_s=expected_s) for name, expected_s, *needs in steps
     )
-    assert (made.total_s, made.serial_s) == (420, 426)
-    assert made.critical_path == ("start", "slow", "end")
-    assert made.begins_s == {"start": 0, "slow": 60, "quick": 60, "end": 120}
+    assert (setup_plan.total_s, setup_plan.serial_s) == (420, 426)
+    assert setup_plan.critical_path == ("start", "slow", "end")
+    assert setup_plan.begins_s == {"start": 0, "slow": 60, "quick": 60, "end": 120}
     for words in ("* end", "  quick", "about 7.0 min of the lease", "7.1 min"):
-        assert words in made.text()
+        assert words in setup_plan.text()
     with pytest.raises(CycleError):
-        plan([step("a", lambda _c: {}, "b"), step("b", lambda _c: {}, "a")])
+        plan([step("a", nothing, "b"), step("b", nothing, "a")])
+
+
+def nothing(_context) -> dict:
+    """The body of a step that does nothing."""
+    return {}
 
 
 @pytest.mark.parametrize(
@@ -74,21 +82,27 @@ def test_independent_steps_run_side_by_side_and_the_slow_one_is_critical():
     ids=lambda value: getattr(value, "name", value),
 )
 def test_every_list_of_steps_can_run_and_waits_for_nothing_in_the_background(part, option):
-    """Each step stands after what it needs; images and execution providers are gigabytes that nothing waits for."""
+    """Each step stands after what it needs; images and execution providers are gigabytes that
+    nothing waits for.
+    """
     steps = steps_for(load_spec(part), option)
-    made, seen = plan(steps), set()
-    for each in made.steps:
+    setup_plan = plan(steps)
+    seen: set[str] = set()
+    needed: set[str] = set()
+    ends_s = {}
+    for each in setup_plan.steps:
         assert seen.issuperset(each.needs)
         seen.add(each.name)
+        needed.update(each.needs)
+        ends_s[each.name] = setup_plan.begins_s[each.name] + each.expected_s
     background = {"providers", "containers"} & seen
     assert background == {"model": {"providers"}, "edge": set(), "system": {"containers"}}[part]
-    assert not background & {*made.critical_path, *(need for each in steps for need in each.needs)}
-    if (
-        part == "model"
-    ):  # by the site file's own seconds, from the first command that runs there to the links
-        ends = {each.name: made.begins_s[each.name] + each.expected_s for each in made.steps}
-        assert ends["links"] - ends["ssh"] <= 360
-        assert made.critical_path[-1] == "links"
+    assert background.isdisjoint(needed)
+    assert background.isdisjoint(setup_plan.critical_path)
+    if part == "model":
+        # By the site file's own seconds, from the first command that runs there to the links.
+        assert ends_s["links"] - ends_s["ssh"] <= 360
+        assert setup_plan.critical_path[-1] == "links"
 
 
 # Steps
@@ -97,42 +111,54 @@ def test_every_list_of_steps_can_run_and_waits_for_nothing_in_the_background(par
 def test_independent_steps_are_really_at_once(run_steps):
     """Each of two steps ends only after the other has begun: one after another would never end."""
     barrier = threading.Barrier(2, timeout=20)
-    run_steps(
-        step("left", lambda _c: {"n": barrier.wait()}),
-        step("right", lambda _c: {"n": barrier.wait()}),
-    ).go()
+
+    def meet(_context) -> dict:
+        return {"n": barrier.wait()}
+
+    run_steps(step("left", meet), step("right", meet)).go()
 
 
 def test_a_failure_blocks_only_what_needs_it(run_steps):
-    """The other branch goes on with what earlier steps found, and each blocked step says what it waits for."""
+    """The other branch goes on with what earlier steps found, and each blocked step says what it
+    waits for.
+    """
 
     def bad(_context):
         raise errors.CommandFailedError("no space left")
 
+    def good(context) -> dict:
+        context.settings.clock.sleep(7)
+        return {"n": 1}
+
     seen = {}
+
+    def end(context) -> dict:
+        seen.update(context.record.facts("good"))
+        return {}
+
     run = run_steps(
         step("bad", bad),
-        step("after", lambda _c: {}, "bad"),
-        step("good", lambda c: c.settings.clock.sleep(7) or {"n": 1}),
-        step("end", lambda c: seen.update(c.record.facts("good")) or {}, "good"),
+        step("after", nothing, "bad"),
+        step("good", good),
+        step("end", end, "good"),
     )
     events = list(run.events())
-    assert {("bad", "failed"), ("after", "blocked"), ("good", "done"), ("end", "done")} <= {
-        (event.step, event.kind) for event in events
-    }
+    kinds = {(event.step, event.kind) for event in events}
+    assert kinds >= {("bad", "failed"), ("after", "blocked"), ("good", "done"), ("end", "done")}
     assert seen == {"n": 1}
-    assert next(e.text for e in events if e.kind == "blocked") == "waits for bad"
+    assert [event.text for event in events if event.kind == "blocked"] == ["waits for bad"]
     assert isinstance(run.error, errors.CommandFailedError)
-    good = run.record.step("good")
-    assert (good.state, good.attempts, good.elapsed_s) == ("done", 1, pytest.approx(7))
+    record = run.record.step("good")
+    assert (record.state, record.attempts) == ("done", 1)
+    assert record.elapsed_s == pytest.approx(7)
     text = run.text()
-    assert all(
-        words in text for words in ("x Bad", "no space left", "Way out:", "- After", "v Good")
-    )
+    assert all(words in text for words in ("x Bad", "no space left", "Fix:", "- After", "v Good"))
 
 
 def test_busy_services_are_asked_again_and_others_are_not(run_steps):
-    """A 503 gets three tries; a wrong request gets one; a defect of ours ends the run and says where."""
+    """A 503 gets three tries; a wrong request gets one; a defect of ours ends the run and says
+    where.
+    """
     tries = {"busy": 0, "wrong": 0}
 
     def busy(_context):
@@ -154,7 +180,9 @@ def test_busy_services_are_asked_again_and_others_are_not(run_steps):
 
 
 def test_leaving_the_loop_stops_what_runs(run_steps):
-    """A cell that is interrupted leaves no thread behind, begins nothing new, and can be run again."""
+    """A cell that is interrupted leaves no thread behind, begins nothing new, and can be run
+    again.
+    """
     endless = step("endless", lambda c: c.until(lambda: None, "nothing"), timeout_s=10**9)
     run = run_steps(endless, step("next", lambda _c: {}, "endless"))
     for event in run.events():
@@ -172,7 +200,9 @@ def test_leaving_the_loop_stops_what_runs(run_steps):
 
 
 def test_a_lease_that_ends_meanwhile_is_the_reason(memory, run_steps):
-    """Everything fails in its own way then, and the message names the cause; a wait is ``lab/test_faults.py``'s."""
+    """Everything fails in its own way then, and the message names the cause; a wait is
+    ``lab/test_faults.py``'s.
+    """
     lease = memory.give_lease("serve-model-ada")
 
     def work(_context):
@@ -192,7 +222,9 @@ def test_a_lease_that_ends_meanwhile_is_the_reason(memory, run_steps):
 
 
 def test_a_failed_go_is_resumed_by_a_new_kernel_that_shows_the_record(run, memory, make_run):
-    """'running' in the record of a dead kernel is over; ``widgets/test_progress.py`` resumes by a click."""
+    """'running' in the record of a dead kernel is over; ``widgets/test_progress.py`` resumes by a
+    click.
+    """
     memory.pool = 0
     with pytest.raises(errors.NoAddressError):
         run.go()
@@ -251,7 +283,9 @@ def test_a_running_step_grows_older_without_events_and_says_each_thing_once(run,
 
 
 def test_facts_are_on_disk_when_update_returns_and_only_the_owner_reads_them(tmp_path: Path):
-    """Of a process killed right after it, ``lab/test_parts.py`` tells; a link in it holds a token."""
+    """Of a process killed right after it, ``lab/test_parts.py`` tells; a link in it holds a
+    token.
+    """
     record = Record(tmp_path / "s.json")
     record.update("work", state="running", remember={"known": "a-1"})
     with pytest.raises(TypeError):

@@ -1,19 +1,23 @@
-"""What the set-up puts on a machine, what it only begins, and what is nobody else's business. Commands run for real."""
+"""What the set-up puts on a machine, what it only begins, and what is nobody else's business.
+Commands run for real.
+"""
 
 import time
 
 BOOT = ("lease", "server", "address", "ssh", "materials")
 
 
-def said_by(run) -> str:
+def log_of(run) -> str:
     """Return everything that a run says, and see that it ends well."""
-    said = "\n".join(event.text for event in run.events())
+    log = "\n".join(event.text for event in run.events())
     assert run.failures == {}
-    return said
+    return log
 
 
 def test_what_is_fetched_in_the_background_holds_up_nothing(memory, make_run, course):
-    """The step ends at once; the job goes on over there, is not doubled, and begins again after a failure."""
+    """The step ends at once; the job goes on over there, is not doubled, and begins again after a
+    failure.
+    """
     memory.give_lease("serve-model-ada")
     home = memory.folder_shell.home
     script = course / "provisioning/node/bin/providers.sh"
@@ -21,8 +25,8 @@ def test_what_is_fetched_in_the_background_holds_up_nothing(memory, make_run, co
         f"cd {home}\necho run >> runs\nwhile [ ! -f go ]; do sleep 0.05; done\ntest -f good\n"
     )
     steps = (*BOOT, "updates", "drivers", "environment", "providers")
-    assert "on its way while you go on" in said_by(make_run(only=steps))
-    said_by(make_run(only=steps))
+    assert "on its way while you go on" in log_of(make_run(only=steps))
+    log_of(make_run(only=steps))
     while not (home / "runs").exists():
         time.sleep(0.05)
     assert (home / "runs").read_text().split() == ["run"]
@@ -32,18 +36,20 @@ def test_what_is_fetched_in_the_background_holds_up_nothing(memory, make_run, co
         time.sleep(0.05)
     assert result.read_text().strip() == "1"
     (home / "good").touch()
-    said_by(make_run(only=steps))
+    log_of(make_run(only=steps))
     while not result.exists() or result.read_text().strip() != "0":
         time.sleep(0.05)
-    assert "the execution providers' environments: there" in said_by(make_run(only=steps))
+    assert "the execution providers' environments: there" in log_of(make_run(only=steps))
     assert (home / "runs").read_text().split() == ["run", "run"]
 
 
 def test_the_images_own_cuda_does_not_reach_what_brings_its_own(memory, make_run, course):
-    """A login shell of the CUDA image sets the loader's path; scripts, and Jupyter with its kernels, run without it."""
+    """A login shell of the CUDA image sets the loader's path; scripts, and Jupyter with its
+    kernels, run without it.
+    """
     memory.give_lease("serve-model-ada")
     memory.folder_shell.environment["LD_LIBRARY_PATH"] = "/usr/local/cuda/lib64"
     (course / "provisioning/node/bin/data.sh").write_text(
         'echo "<${LD_LIBRARY_PATH-none}> on $LABS_IMAGE"\n'
     )
-    assert "<none> on CC-Ubuntu24.04-CUDA" in said_by(make_run(only=(*BOOT, "data")))
+    assert "<none> on CC-Ubuntu24.04-CUDA" in log_of(make_run(only=(*BOOT, "data")))

@@ -1,4 +1,6 @@
-"""What a machine has comes home, what is made at home is there, and a machine with results is not deleted."""
+"""What a machine has comes home, what is made at home is there, and a machine with results is not
+deleted.
+"""
 
 import contextlib
 import json
@@ -106,15 +108,17 @@ def test_what_was_made_at_home_is_there_and_what_was_measured_there_comes_home(h
     assert home.path("notebooks/1_model/10.ipynb").read_bytes() == b'{"run": 1}'
 
     assert not only_there(shell, home, same).anything
-    for again in (pull, push):
-        moved, same = again(shell, home, same, quiet)
+    for transfer in (pull, push):
+        moved, same = transfer(shell, home, same, quiet)
         assert not moved.anything
         assert moved.conflicts == []
     assert len(ids(home)) == len(ids(there)) == 2
 
 
 def test_what_both_sides_changed_is_kept_on_both(home, there, shell):
-    """Nothing is replaced: the machine's file arrives beside the one here, once; an entry of the same id stays."""
+    """Nothing is replaced: the machine's file arrives beside the one here, once; an entry of the
+    same id stays.
+    """
     write(home, "notebooks/1_model/10.ipynb", b"sent")
     entry = home.ledger.append(Answer("m.a.found", 3, WHEN))
     _, same = push(shell, home, {}, quiet)
@@ -139,7 +143,9 @@ def test_what_both_sides_changed_is_kept_on_both(home, there, shell):
 def test_what_is_saved_at_home_after_it_was_sent_is_no_news_of_the_machine(
     home, there, shell, between
 ):
-    """JupyterLab saves an open notebook every two minutes; the machine's older one holds nothing that is only there."""
+    """JupyterLab saves an open notebook every two minutes; the machine's older one holds nothing
+    that is only there.
+    """
     write(home, "notebooks/1_model/15.ipynb", b"sent")
     _, same = push(shell, home, {}, quiet)
     write(home, "notebooks/1_model/15.ipynb", b"saved again")
@@ -208,7 +214,7 @@ def test_release_asks_first_where_nothing_was_measured(memory, workspace):
     assert memory.lease_list == []
 
 
-#: What happens to a machine, what a lesson that goes on there is told, and what a pull says then.
+#: What happens to a machine, the error of a lesson that goes on there, and what a pull says then.
 LOSSES = {
     "its lease ends": (
         {"machine_list": []},
@@ -228,16 +234,20 @@ LOSSES = {
 def test_what_was_measured_is_at_home_and_pull_says_what_is_missing(
     memory, workspace, monkeypatch, loss
 ):
-    """The line is cut in a model's second part: no file has its name yet; then the machine goes, or is reached anew."""
-    changes, told, said_then = LOSSES[loss]
-    path, said = "workspace/models/int8.onnx", []
-    shell, content = memory.folder_shell, os.urandom(FETCH_BYTES * 2 + 5)
+    """The line is cut in a model's second part: no file has its name yet; then the machine goes, or
+    is reached anew.
+    """
+    changes, lesson_error, pull_report = LOSSES[loss]
+    path = "workspace/models/int8.onnx"
+    shell = memory.folder_shell
+    content = os.urandom(FETCH_BYTES * 2 + 5)
     memory.machine_list.append(Machine("m-1", NAME, "server", "ACTIVE", ("a",)))
     there = Home(shell.home / REMOTE_ROOT, shell.home / REMOTE_ROOT / "workspace")
     there.ledger.append(Answer("m.a.found", 3, WHEN))
     write(there, path, content)
     Record.for_name(NAME).describe(part="model", site=memory.site, type="compute_liqid")
-    device, run = open_node("model", memory), shell.run
+    device = open_node("model", memory)
+    run = shell.run
 
     def cut(command, **how):
         if f"tail -c +{FETCH_BYTES + 1} " in command:
@@ -247,10 +257,11 @@ def test_what_was_measured_is_at_home_and_pull_says_what_is_missing(
     shell.run = cut
     with pytest.raises(BrokeOffError, match=f"the line is down; not at home yet: {path}"):
         lab.pull("model", memory, say=quiet)
-    assert [one.name for one in (workspace / "models").glob("*")] == []
+    assert list((workspace / "models").glob("*")) == []
     assert Ledger(workspace / "ledger.jsonl").answer("m.a.found") == 3
 
-    shell.run, open_shell = run, memory.shell
+    shell.run = run
+    open_shell = memory.shell
     for name, value in changes.items():
         setattr(memory, name, value)
 
@@ -260,27 +271,33 @@ def test_what_was_measured_is_at_home_and_pull_says_what_is_missing(
         return open_shell(machine)
 
     memory.shell = at_its_address
-    with contextlib.nullcontext() if told is None else pytest.raises(told):
+    with contextlib.nullcontext() if lesson_error is None else pytest.raises(lesson_error):
         assert device.fetch(path) == content
-    with pytest.raises(errors.NotReachableError) if said_then is None else contextlib.nullcontext():
-        lab.pull("model", memory, say=said.append)
-    assert said_then is None or re.search(said_then.format(path), "\n".join(said))
-    whole = [content] if loss == "its address changes" else []
-    assert [one.read_bytes() for one in (workspace / "models").glob("*")] == whole
+    lines: list[str] = []
+    if pull_report is None:
+        with pytest.raises(errors.NotReachableError):
+            lab.pull("model", memory, say=lines.append)
+    else:
+        lab.pull("model", memory, say=lines.append)
+        assert re.search(pull_report.format(path), "\n".join(lines))
+    models = [model.read_bytes() for model in (workspace / "models").glob("*")]
+    assert models == ([content] if loss == "its address changes" else [])
 
 
 def test_nothing_is_pushed_to_a_machine_that_is_not_there(memory):
     """Pulling from one that never was is no error, since there is nothing to lose; pushing is."""
-    said = []
-    assert not lab.pull("model", memory, say=said.append).anything
-    assert "nothing to bring home" in said[0]
+    lines: list[str] = []
+    assert not lab.pull("model", memory, say=lines.append).anything
+    assert "nothing to bring home" in lines[0]
     with pytest.raises(errors.LeaseMissingError):
         lab.push("model", memory, say=quiet)
 
 
 @pytest.mark.parametrize("reached", [True, False], ids=["reached before", "never reached"])
 def test_release_refuses_a_machine_that_does_not_answer(memory, reached):
-    """Nobody knows what is on it, unless the student gives it up, or set-up has never reached it."""
+    """Nobody knows what is on it, unless the student gives it up, or set-up has never reached
+    it.
+    """
     memory.machine_list.append(Machine("m-1", NAME, "server", "ACTIVE"))
     memory.locked_looks = 1
     record = Record.for_name(NAME)

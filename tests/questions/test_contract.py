@@ -1,47 +1,61 @@
-"""What every question promises: a stub earns nothing, a solution everything, and each case and rule has its say."""
+"""What every question promises: a stub earns nothing, a solution everything, and each case and rule
+has its say.
+"""
 
 import inspect
 import itertools
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from _pytest.mark import ParameterSet
+from nbformat import NotebookNode
 
 from grading.builder.clock import shows
 from grading.builder.compiled import compiled, drawn, solutions
-from grading.builder.notebook import build
+from grading.builder.notebook import build, question_of
 from grading.builder.questions import Asked, written
 from grading.builder.sources import sources
 from labs.course import cases as judged
 from labs.course import rules
 from labs.course.assignment import SHIPPED, assignment
-from labs.course.calls import call, decode
 from labs.course.cells import absent_import, alone, names
 from labs.course.lessons import Lesson
 from labs.course.question import Question, State, read_questions
+from labs.judge.calls import call, decode
 
 LESSONS = sources()
 ASKED = {id: (lesson, asked) for lesson in LESSONS for id, asked in written(lesson).items()}
 FUNCTIONS = [id for id, (_, asked) in ASKED.items() if asked.cases]
 BY_RULES = [id for id, (_, asked) in ASKED.items() if asked.values.get("rules")]
 
-#: Slips that newcomers plausibly make, beside their lesson's questions: function, what is wrong, edits of the solution.
-SLIPS = [
-    pytest.param(lesson, name, wrong, edits, id=f"{lesson.id} {name} {title}")
-    for lesson in LESSONS
-    for path in lesson.folder.glob("slips.toml")
-    for name, slips in tomllib.loads(path.read_text("utf-8")).items()
-    for title, (wrong, *edits) in slips.items()
-]
+
+def slips_of(lesson: Lesson) -> Iterator[ParameterSet]:
+    """Yield slips that newcomers plausibly make, as they lie beside a lesson's questions: lesson,
+    function, what is wrong, edits of the solution.
+    """
+    path = lesson.folder / "slips.toml"
+    if not path.is_file():
+        return
+    for name, slips in tomllib.loads(path.read_text(encoding="utf-8")).items():
+        for title, (wrong, *edits) in slips.items():
+            yield pytest.param(lesson, name, wrong, edits, id=f"{lesson.id} {name} {title}")
+
+
+def answers(notebooks: Iterable[list[NotebookNode]]) -> dict[str, str]:
+    """Return the source of each question's cell."""
+    cells = itertools.chain.from_iterable(notebooks)
+    return {cell.metadata.get("question"): cell.source for cell in cells}
+
+
+SLIPS = [slip for lesson in LESSONS for slip in slips_of(lesson)]
 CELLS = {lesson.id: build(lesson, solved=True).cells for lesson in LESSONS}
-SOLVED, STUBS = (
-    {cell.metadata.get("question"): cell.source for cells in built for cell in cells}
-    for built in (CELLS.values(), [build(lesson).cells for lesson in LESSONS])
-)
+SOLVED = answers(CELLS.values())
+STUBS = answers(build(lesson).cells for lesson in LESSONS)
 IDEAS = tomllib.loads(Path(__file__).with_name("ideas.toml").read_text(encoding="utf-8"))
 
 #: Seeds on which a second right solution must agree with the first.
@@ -54,9 +68,18 @@ def questions():
     return read_questions(compiled(LESSONS))
 
 
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.id)
+def test_each_question_has_its_cell(lesson: Lesson):
+    """By its id a student's answer is found, and the box of a prediction is filled in."""
+    cells = {question_of(cell) for cell in CELLS[lesson.id]} - {None}
+    assert cells == set(written(lesson))
+
+
 @pytest.mark.parametrize("id", FUNCTIONS)
 def test_a_stub_is_unanswered_and_the_solution_is_right(id: str, questions):
-    """By its cell alone, with what the grader's machine has; and doing nothing, or returning what came in, is not."""
+    """By its cell alone, with what the grader's machine has; and doing nothing, or returning what
+    came in, is not.
+    """
     asked = questions[id]
     arguments = [case["args"] for case in asked.cases]
 
@@ -77,13 +100,12 @@ def test_each_case_speaks_when_it_alone_fails(id: str, questions):
     asked = questions[id]
     right = [{"value": case["expected"]} for case in asked.cases]
     for place, case in enumerate(asked.cases):
-        wrong = _spoilt(decode(case["expected"], arrays=False))
-        found = judged.judge(
-            asked.name, asked.cases, [*right[:place], {"value": wrong}, *right[place + 1 :]]
-        )
-        assert not found.ok
-        assert found.message
-        assert dict(found.shown)["Call"].startswith(f"{asked.name}(")
+        outputs = list(right)
+        outputs[place] = {"value": _spoilt(decode(case["expected"], arrays=False))}
+        verdict = judged.judge(asked.name, asked.cases, outputs)
+        assert not verdict.ok
+        assert verdict.message
+        assert dict(verdict.shown)["Call"].startswith(f"{asked.name}(")
 
 
 @pytest.mark.parametrize("id", FUNCTIONS)
@@ -94,11 +116,8 @@ def test_a_case_keeps_its_sentence_when_a_dictionary_has_another_key(id: str, qu
     for place, case in enumerate(asked.cases):
         expected = decode(case["expected"], arrays=False)
         if isinstance(expected, dict):
-            outputs = [
-                *right[:place],
-                {"value": expected | {"another key": 1}},
-                *right[place + 1 :],
-            ]
+            outputs = list(right)
+            outputs[place] = {"value": expected | {"another key": 1}}
             message = judged.judge(asked.name, asked.cases, outputs).message
             assert message.startswith(case["says"])
             assert "another key" in message
@@ -111,7 +130,8 @@ def test_two_right_solutions_agree_whatever_is_drawn(id: str):
     for seed in range(SEEDS if asked.another else 20):
         cases = drawn(lesson, id, np.random.default_rng(seed))
         if asked.another:
-            verdict = judged.judge(id, cases, call(asked.another, [case["args"] for case in cases]))
+            outputs = call(asked.another, [case["args"] for case in cases])
+            verdict = judged.judge(id, cases, outputs)
             assert verdict.ok, f"seed {seed}: {verdict}"
 
 
@@ -131,18 +151,18 @@ def test_each_rule_speaks_when_it_alone_is_broken(id: str):
 def test_no_hint_is_the_answer(id: str, questions):
     """Code that stands in a hint, made the function's body, earns nothing."""
     lesson, asked = ASKED[id]
+    cases = questions[id].cases
     signature = inspect.signature(solutions(lesson)[id])
-    for code in re.findall(
-        r"`([^`]+)`", asked.values["hint"] + " ".join(case["says"] for case in questions[id].cases)
-    ):
+    sentences = [asked.values["hint"], *(case["says"] for case in cases)]
+    for code in re.findall(r"`([^`]+)`", " ".join(sentences)):
         source = f"def pasted{signature}:\n    return {code}"
         scope = names()
         try:
             exec(source, scope)
         except SyntaxError:
             continue
-        done = call(scope["pasted"], [case["args"] for case in questions[id].cases])
-        assert not judged.judge(id, questions[id].cases, done).ok, code
+        outputs = call(scope["pasted"], [case["args"] for case in cases])
+        assert not judged.judge(id, cases, outputs).ok, code
 
 
 def slipped(asked: Question, edits: list[str]) -> judged.Verdict:
@@ -159,13 +179,15 @@ def slipped(asked: Question, edits: list[str]) -> judged.Verdict:
 def test_a_slip_is_refused_by_a_sentence_about_it(
     lesson: Lesson, name: str, wrong: str, edits: list[str], questions
 ):
-    """Its first wrong case's own, or a general one; ``pytest -s`` prints each slip with what is said to it."""
-    (asked,) = (questions[id] for id in written(lesson) if questions[id].name == name)
+    """Its first wrong case's own, or a general one; ``pytest -s`` prints each slip with what is
+    said to it.
+    """
+    of_lesson = [questions[id] for id in written(lesson)]
+    (asked,) = [question for question in of_lesson if question.name == name]
     verdict = slipped(asked, edits)
     assert verdict.state is State.FAILED
-    assert not verdict.message.endswith(
-        ("work this call out by hand.", "work one of them out by hand.", "and compare.")
-    )
+    general = ("work this call out by hand.", "work one of them out by hand.", "and compare.")
+    assert not verdict.message.endswith(general)
     print(f"\n{name}: {wrong}\n  {verdict.message}")
 
 
@@ -174,7 +196,14 @@ def measured(lesson: str, text: str) -> bool:
     cells = CELLS[lesson]
     first = next(place for place, cell in enumerate(cells) if text in cell.source)
     rest = itertools.takewhile(lambda cell: "\n## " not in f"\n{cell.source}", cells[first + 1 :])
-    return any(cell.cell_type == "code" and shows(cell.source) for cell in (cells[first], *rest))
+    code = [cell.source for cell in (cells[first], *rest) if cell.cell_type == "code"]
+    return any(shows(source) for source in code)
+
+
+def edits_of(id: str) -> list[str]:
+    """Return the edits of a slip, by its test's id."""
+    (slip,) = [slip for slip in SLIPS if slip.id == id]
+    return slip.values[3]
 
 
 @pytest.mark.parametrize(
@@ -183,24 +212,29 @@ def measured(lesson: str, text: str) -> bool:
 def test_of_each_idea_of_the_unit_a_wrong_one_fails_or_a_table_is_measured(
     where: str, idea: str, questions
 ):
-    """With its own sentence. Ideas at home are in both assignments, those on a lease in the longer one."""
+    """With its own sentence. Ideas at home are in both assignments, those on a lease in the longer
+    one.
+    """
     id, *wrong = IDEAS[where][idea]
     lesson, _, of_lesson = id.partition(".")
     for path in SHIPPED if where == "at_home" else SHIPPED[:1]:
-        assert lesson in [one.id for one in assignment(path).lessons()], path.name
-    if not wrong or not of_lesson:
-        assert measured(lesson, f"## {wrong[0]}" if wrong else f'predicted("{id}")')
+        assert lesson in [asked.id for asked in assignment(path).lessons()], path.name
+    if not wrong:
+        assert measured(lesson, f'predicted("{id}")')
+    elif not of_lesson:
+        assert measured(lesson, f"## {wrong[0]}")
     elif isinstance(wrong[0], dict):
-        given, good = ASKED[id][1].values["rules"], ASKED[id][1].good
-        said = [says.format_map(good | wrong[0]) for name, _, says in given if name in wrong[0]]
-        assert rules.fault(given, good | wrong[0]) in said
+        _, asked = ASKED[id]
+        given = asked.values["rules"]
+        facts = asked.good | wrong[0]
+        of_the_facts = [says for name, _, says in given if name in wrong[0]]
+        assert rules.fault(given, facts) in [says.format_map(facts) for says in of_the_facts]
     else:
-        (edits,) = (
-            one.values[3] for one in SLIPS if one.id == f"{lesson} {questions[id].name} {wrong[0]}"
-        )
-        verdict = slipped(questions[id], edits)
+        question = questions[id]
+        verdict = slipped(question, edits_of(f"{lesson} {question.name} {wrong[0]}"))
         assert verdict.state is State.FAILED
-        assert any(case["says"] and case["says"] in verdict.message for case in questions[id].cases)
+        sentences = [case["says"] for case in question.cases]
+        assert any(says and says in verdict.message for says in sentences)
 
 
 def test_what_ships_holds_nothing_that_can_be_called(questions):
@@ -226,9 +260,8 @@ def _breaking(asked: Asked, name: str, wanted: Any) -> Any:
     """Return a value of a fact that breaks one rule about it, and no rule before it."""
     good = asked.good[name]
     if not isinstance(wanted, dict):
-        return asked.values.get("broken", {}).get(
-            name, not good if isinstance(good, bool) else _spoilt(good)
-        )
+        broken = not good if isinstance(good, bool) else _spoilt(good)
+        return asked.values.get("broken", {}).get(name, broken)
     ((test, to),) = wanted.items()
     if test == "is not":
         return to

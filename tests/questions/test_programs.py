@@ -1,37 +1,48 @@
-"""Programs as their lessons' checks judge them: whatever does the same in other words is right, and slips are named."""
+"""Programs as their lessons' checks judge them: whatever does the same in other words is right, and
+slips are named.
+"""
 
 import re
 import tomllib
+from collections.abc import Iterator
 
 import pytest
 
 from grading.builder.questions import written
 from grading.builder.sources import sources
+from labs.course.lessons import Lesson
 from labs.course.question import Question
 from labs.course.rules import fault
 from labs.workspace import STUB
 from tests.honest import handed
 
 LESSONS = {lesson.id: lesson for lesson in sources()}
-PROGRAMS = {
-    id: Question(id, **asked.values)
-    for lesson in LESSONS.values()
-    for id, asked in written(lesson).items()
-    if asked.values["kind"] == "file" and asked.values["reads"].startswith("labs.judge.")
-}
+
+
+def programs_of(lesson: Lesson) -> Iterator[Question]:
+    """Yield a lesson's questions whose file is a program."""
+    for id, asked in written(lesson).items():
+        question = Question(id, **asked.values)
+        if question.kind == "file" and question.opened and question.opened_by != "model":
+            yield question
+
+
+PROGRAMS = {asked.id: asked for lesson in LESSONS.values() for asked in programs_of(lesson)}
 
 
 def text_of(id: str, *edits: str) -> str:
     """Return a lesson's own program, changed."""
-    texts = handed(LESSONS[id.partition(".")[0]], id)
-    text = (texts.get("1/model.py") or next(iter(texts.values())))["text"]
+    lesson = LESSONS[id.partition(".")[0]]
+    files = handed(lesson, id)
+    file = files.get("1/model.py") or next(iter(files.values()))
+    text = file["text"]
     for old, new in zip(edits[::2], edits[1::2], strict=True):
         assert old in text, old
         text = text.replace(old, new) if old else new + text
     return text
 
 
-def said(id: str, text: str) -> str:
+def refusal(id: str, text: str) -> str:
     """Return what the lesson's check says of a program; an empty text if it is right."""
     asked = PROGRAMS[id]
     facts = asked.read({"program.py": text})
@@ -39,16 +50,19 @@ def said(id: str, text: str) -> str:
     return fault(asked.rules, facts)
 
 
-#: Of each program its honest forms and its slips, by title, which lie beside its lesson's questions.
-FORMS = {
-    f"{lesson.id}.{name}": forms
-    for lesson in LESSONS.values()
-    for path in lesson.folder.glob("programs.toml")
-    for name, forms in tomllib.loads(path.read_text("utf-8")).items()
-}
+#: Of each program its honest forms and its slips, by title, which lie beside its lesson's
+#: questions.
+FORMS: dict[str, dict[str, dict]] = {}
+for _lesson in LESSONS.values():
+    for _path in _lesson.folder.glob("programs.toml"):
+        _forms = tomllib.loads(_path.read_text(encoding="utf-8"))
+        FORMS |= {f"{_lesson.id}.{name}": forms for name, forms in _forms.items()}
 
 
-PRINTS = "import sys\nprint('[' * 9)\nsys.stdout.write('{\"reply\": 1}\\n')\nprint('to the log', file=sys.stderr)\n"
+PRINTS = (
+    "import sys\nprint('[' * 9)\nsys.stdout.write('{\"reply\": 1}\\n')\nprint('to the log', "
+    "file=sys.stderr)\n"
+)
 
 #: What any program may be or do.
 ALIKE = {"as it is": [], "CRLF": ["\n", "\r\n"], "BOM": ["", "\ufeff"], "prints": ["", PRINTS]}
@@ -56,12 +70,11 @@ ALIKE = {"as it is": [], "CRLF": ["\n", "\r\n"], "BOM": ["", "\ufeff"], "prints"
 
 def rows(kind: str, alike: dict[str, list[str]]) -> list:
     """Return each program's forms of a kind, and those of all programs, for pytest."""
-    forms = [
-        (id, title, edits)
-        for id, of in FORMS.items()
-        for title, edits in (alike | of[kind]).items()
-    ]
-    return [pytest.param(id, edits, id=f"{id} {title}") for id, title, edits in forms]
+    params = []
+    for id, forms in FORMS.items():
+        titled = alike | forms[kind]
+        params += [pytest.param(id, edits, id=f"{id} {title}") for title, edits in titled.items()]
+    return params
 
 
 def test_each_program_has_its_honest_forms_and_its_slips():
@@ -73,14 +86,14 @@ def test_each_program_has_its_honest_forms_and_its_slips():
 @pytest.mark.parametrize(("id", "edits"), rows("honest", ALIKE))
 def test_honest_forms_of_a_program_earn_all(id: str, edits: list[str]):
     """Whatever else it does, in whatever words."""
-    assert said(id, text_of(id, *edits)) == ""
+    assert refusal(id, text_of(id, *edits)) == ""
 
 
 @pytest.mark.parametrize(("id", "slip"), rows("slips", {}))
 def test_a_slip_is_told_by_the_property_that_it_lacks(id: str, slip: list[str]):
     """Not by the words of the program."""
     says, *edits = slip
-    assert re.search(says, said(id, text_of(id, *edits)))
+    assert re.search(says, refusal(id, text_of(id, *edits)))
 
 
 @pytest.mark.parametrize("id", PROGRAMS)

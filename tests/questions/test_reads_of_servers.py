@@ -11,25 +11,27 @@ from labs.workspace import STUB
 
 
 def test_a_configuration_is_read_by_tritons_own_grammar(tmp_path: Path) -> None:
-    """A platform is a backend by its older name, messages may be written in two ways, and a typing error is told."""
+    """A platform is a backend by its older name, messages may be written in two ways, a typing
+    error is told, and advice follows only what is right.
+    """
     path = tmp_path / "config.pbtxt"
     path.write_text(
-        'platform: "onnxruntime_onnx" input { name: "input" data_type: TYPE_FP32 dims: [ 3, 224 ] }\n'
-        "dynamic_batching: { preferred_batch_size: 8 preferred_batch_size: 4 } instance_group { count: 2 }"
+        'platform: "onnxruntime_onnx"\n'
+        'input { name: "input" data_type: TYPE_FP32 dims: [ 3, 224 ] }\n'
+        "dynamic_batching: { preferred_batch_size: 8 preferred_batch_size: 4 }\n"
+        "instance_group { count: 2 }"
     )
     facts = config(path)
     assert (facts["backend"], facts["inputs"]) == ("onnxruntime", ["input TYPE_FP32 [3, 224]"])
     assert (facts["instances"], facts["fault"]) == (2, "")
-    assert (
-        "should not use it"
-        in all_questions()["batching.config"]
-        .by_rules(facts | {"delay_us": 5000, "instances": 1})
-        .message
-    )
+    question = all_questions()["batching.config"]
+    verdict = question.by_rules(facts | {"delay_us": 5000})
+    assert "`name` is '' instead of 'food_classifier'" in verdict.message
+    right = {fact: value for fact, value, _ in question.rules}
+    assert "should not use it" in question.by_rules(facts | right).message
     path.write_text("dynamic_batching { prefered_batch_size: 8 }")
-    assert re.search(
-        r"line:column 1:\d+ .*prefered_batch_size.*misspelt", config(path)["fault"], re.DOTALL
-    )
+    fault = config(path)["fault"]
+    assert re.search(r"line:column 1:\d+ .*prefered_batch_size.*misspelt", fault, re.DOTALL)
 
 
 def test_what_still_holds_the_stub_is_not_judged(tmp_path: Path) -> None:

@@ -1,15 +1,13 @@
-"""What a lesson's table allows, its check accepts, and no message shows a figure that keeps the limit it speaks of.
+"""What a lesson's table allows, its check accepts, and no message shows a figure that keeps the
+limit it speaks of.
 
 The lessons' own cells make the tables here, from records that are drawn near the limits.
 """
 
 import ast
 import functools
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from string import Formatter
-from types import SimpleNamespace
 from typing import Any
 
 import matplotlib as mpl
@@ -24,8 +22,7 @@ from grading.builder.sources import sources
 from labs import stats
 from labs.checkpoints.reads.gpus import ARRANGEMENTS
 from labs.course import rules
-from labs.course.question import State, Verdict, question
-from labs.records import Records
+from labs.course.question import Verdict, question
 from labs.records.ledger import ledger
 from labs.records.load import MOST_IDLE
 from labs.records.reference import published_imagenet
@@ -34,17 +31,19 @@ from labs.serve.triton.groups import in_words
 from tests.entries import Entries
 
 SOURCES = {lesson.id: lesson for lesson in sources()}
-RULES = {
-    f"{id} {name} {place}": (asked.good, (name, wanted, sentence))
-    for lesson in SOURCES.values()
-    for id, asked in written(lesson).items()
-    for place, (name, wanted, sentence) in enumerate(asked.values.get("rules", ()))
-    if isinstance(wanted, dict) and not wanted.keys().isdisjoint(("at least", "at most"))
-}
+#: Of each rule with a limit, a right answer's facts and the rule.
+RULES = {}
+for _lesson in SOURCES.values():
+    for _id, _asked in written(_lesson).items():
+        for _place, _rule in enumerate(_asked.values.get("rules", ())):
+            _name, _wanted, _ = _rule
+            if isinstance(_wanted, dict) and {"at least", "at most"} & _wanted.keys():
+                RULES[f"{_id} {_name} {_place}"] = (_asked.good, _rule)
 
 mpl.use("Agg")
 
-#: How far from a limit figures are drawn, in its last shown decimals: a table shows the middle ones as the limit.
+#: How far from a limit figures are drawn, in its last shown decimals: a table shows the middle ones
+#: as the limit.
 STEPS = (-2.0, -1.4, -0.6, -0.4, -0.1, 0.0, 0.1, 0.4, 0.6, 1.4, 2.0)
 
 SIDE_BY_SIDE = {"comparison_id": "1", "block_calls": 10}
@@ -70,7 +69,9 @@ def figure(text: str) -> float:
 
 @pytest.mark.parametrize("place", RULES)
 def test_no_message_shows_a_figure_that_keeps_its_limit(place: str):
-    """A rule near its limit is broken if the shown figure breaks it, and kept if the shown figure keeps it."""
+    """A rule near its limit is broken if the shown figure breaks it, and kept if the shown figure
+    keeps it.
+    """
     good, (name, wanted, sentence) = RULES[place]
     ((test, limit),) = wanted.items()
     spec = formats_of(sentence).get(name)
@@ -89,7 +90,9 @@ def test_no_message_shows_a_figure_that_keeps_its_limit(place: str):
 
 
 def test_a_sentence_s_figures_are_read_as_they_are_shown():
-    """Per cent, thousands, signs and exponents; whole numbers, texts and figures without a format stay exact."""
+    """Per cent, thousands, signs and exponents; whole numbers, texts and figures without a format
+    stay exact.
+    """
     facts = {
         "share": 0.04996,
         "times": 20.004,
@@ -119,7 +122,7 @@ def solved(lesson: str) -> list:
 
 def cell(lesson: str, text: str, *, begin: str = "") -> str:
     """Return the solved lesson's code cell that holds a text, from a line on that begins so."""
-    (source,) = (one.source for one in solved(lesson) if text in one.source)
+    (source,) = (cell.source for cell in solved(lesson) if text in cell.source)
     if not begin:
         return source
     lines = source.splitlines()
@@ -170,7 +173,9 @@ def verdict(id: str, answer: object) -> Verdict:
 def rounds_of(
     random: np.random.Generator, times: float, baseline: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
-    """Return 20 rounds whose ratio to the baseline's is a number; their median over the baseline's is another one."""
+    """Return 20 rounds whose ratio to the baseline's is a number; their median over the baseline's
+    is another one.
+    """
     slower = [
         block * random.lognormal(0, 0.1) * random.lognormal(0, 0.02, len(block))
         for block in baseline
@@ -181,7 +186,9 @@ def rounds_of(
 
 @pytest.mark.parametrize("seed", range(len(STEPS)))
 def test_the_network_that_the_table_allows_is_accepted(seed: int):
-    """Both networks with the highest shown accuracy among those whose shown figures keep the limits."""
+    """Both networks with the highest shown accuracy among those whose shown figures keep the
+    limits.
+    """
     random, table = np.random.default_rng(seed), published_imagenet()
     table["million multiply-adds"] = 300.0
     baseline = [4.0 * random.lognormal(0, 0.3) * random.lognormal(0, 0.02, 3) for _ in range(20)]
@@ -212,7 +219,9 @@ def test_the_network_that_the_table_allows_is_accepted(seed: int):
 def test_the_lesson_s_text_states_the_limits():
     """The limits by which both networks are judged stand in the text that asks for them."""
     (text,) = (
-        one.source for one in build(SOURCES["architecture"]).cells if "\n## Choose\n" in one.source
+        cell.source
+        for cell in build(SOURCES["architecture"]).cells
+        if "\n## Choose\n" in cell.source
     )
     text = " ".join(text.split())
     assert f"at most {NETWORK_LIMITS['server'].times:g} times" in text
@@ -227,22 +236,25 @@ def near(random: np.random.Generator, limit: float, unit: float) -> float:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_recommendation_that_the_server_s_table_allows_is_accepted(seed: int):
-    """Its option by the shown figures, and the figures quoted as shown: 0.20 ms is right of 0.204 ms."""
+    """Its option by the shown figures, and the figures quoted as shown: 0.20 ms is right of 0.204
+    ms.
+    """
     random, server = np.random.default_rng(seed), target("server-cpu")
     entries = Entries().in_full("food11", 0.00331, 81, 530, 9_000_000, 1000)
-    for option in ("quick", "many", "both"):
+    for option in ("int8-quick", "int8-many", "int8-both"):
         quick_s = (
             near(random, server.p50_s, 1e-5)
-            if option == "quick"
+            if option == "int8-quick"
             else float(random.uniform(1e-4, 5e-4))
         )
         fps = (
             near(random, server.batch_fps or 0, 0.01)
-            if option == "many"
+            if option == "int8-many"
             else 900 + 200 * random.random()
         )
         entries.in_full(option, quick_s, 81, fps, 2_000_000, 1000)
-    # A board that measured float32 later is no server: the first table shows the machine that measured `food11`.
+    # A board that measured float32 later is no server: the first table shows the machine that
+    # measured `food11`.
     entries.in_full(
         "edge-fp32", 0.011, 81, 90, 9_000_000, 1000, machine={"cpu_model": "Cortex-A76"}
     )
@@ -252,14 +264,14 @@ def test_a_recommendation_that_the_server_s_table_allows_is_accepted(seed: int):
     keep(entries, "defend")
     scope: dict[str, Any] = {}
     table = None
-    for one in solved("defend"):
-        if one.cell_type == "code" and not one.source.startswith(
+    for cell in solved("defend"):
+        if cell.cell_type == "code" and not cell.source.startswith(
             ("predict(", "from labs.checkpoints import begin")
         ):
-            value = run(one.source, scope)
-            table = value if 'observe("defend.options"' in one.source else table
+            value = run(cell.source, scope)
+            table = value if 'observe("defend.options"' in cell.source else table
     rows = shown(table)
-    assert set(rows) == {"food11", "quick", "many", "both"}
+    assert set(rows) == {"food11", "int8-quick", "int8-many", "int8-both"}
     kept = {name: row for name, row in rows.items() if row["accuracy"] == "kept"}
     allowed = {
         name
@@ -267,7 +279,8 @@ def test_a_recommendation_that_the_server_s_table_allows_is_accepted(seed: int):
         if float(row["one photo, ms"]) < 1e3 * server.p50_s
         and float(row["32 at once, photos/s"]) >= (server.batch_fps or 0)
     }
-    for name in allowed or kept:
+    # Nobody has optimized `food11`.
+    for name in set(allowed or kept) - {"food11"}:
         evidence = {"p50_ms": float(rows[name]["one photo, ms"]), "right": int(rows[name]["right"])}
         choice = scope["choice"] | {"option": name, "evidence": evidence}
         assert verdict("defend.choice", choice).ok, (
@@ -279,7 +292,9 @@ def test_a_recommendation_that_the_server_s_table_allows_is_accepted(seed: int):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_recommendation_that_the_device_s_table_allows_is_accepted(seed: int):
-    """Options that the table does not show take no part, though the same machine has measured them."""
+    """Options that the table does not show take no part, though the same machine has measured
+    them.
+    """
     random, device = np.random.default_rng(seed), target("device")
     board = {"cpu_model": "Cortex-A76", "architecture": "aarch64"}
     entries = Entries().in_full("edge-fp32", 0.011, 81, 90, 9_000_000, 1000, machine=board)
@@ -294,16 +309,15 @@ def test_a_recommendation_that_the_device_s_table_allows_is_accepted(seed: int):
     scope: dict[str, Any] = {}
     imports = cell("target", "from labs.records.decision import")
     run(imports, scope)
-    rows = shown(run(cell("target", "judged = ["), scope))
+    rows = shown(run(cell("target", "judged = decide("), scope))
     assert all(name.startswith("edge-") for name in rows)
-    allowed = {
-        name
-        for name, row in rows.items()
-        if float(row["one photo, ms"]) < 1e3 * device.p50_s
-        and float(row["MB"]) < (device.size_bytes or 0) / 1e6
-        and float(row["points, low"]) > -3
-    }
-    run(cell("target", "best = judged[0].option"), scope)
+    allowed = []
+    for name, row in rows.items():
+        is_fast = float(row["one photo, ms"]) < 1e3 * device.p50_s
+        is_small = float(row["MB"]) < (device.size_bytes or 0) / 1e6
+        if is_fast and is_small and float(row["points, low"]) > -3:
+            allowed.append(name)
+    run(cell("target", "best = next(row.option for row in judged"), scope)
     for name in allowed:
         evidence = {"p50_ms": float(rows[name]["one photo, ms"]), "right": int(rows[name]["right"])}
         choice = scope["choice"] | {"option": name, "evidence": evidence}
@@ -313,54 +327,7 @@ def test_a_recommendation_that_the_device_s_table_allows_is_accepted(seed: int):
         )
     assert verdict("target.choice", scope["choice"]).ok
     unseen = scope["choice"] | {"option": "int8-static-s8s8"}
-    assert "not measured in full" in verdict("target.choice", unseen).message
-
-
-@pytest.mark.parametrize("seed", range(len(STEPS)))
-def test_the_claim_that_the_table_s_interval_allows_is_accepted(seed: int, tmp_path: Path):
-    """An interval that is shown to begin at 1.00 allows no claim, and an exact one above 1 does."""
-    random = np.random.default_rng(seed)
-    baseline = [0.01 * random.lognormal(0, 0.1) * random.lognormal(0, 0.02, 10) for _ in range(20)]
-    slower = rounds_of(random, 1.1, baseline)
-    low = stats.ratio_of_medians(slower, baseline).interval.low
-    slower = [block * (1 + 0.01 * STEPS[seed]) / low for block in slower]
-    entries = Entries()
-    for option, blocks in (("cpu-provider", slower), ("openvino-provider", baseline)):
-        used = {"OpenVINOExecutionProvider" if "openvino" in option else "CPUExecutionProvider": 1}
-        samples = [float(sample) for block in blocks for sample in block]
-        entries.measured("latency", option, samples, details=SIDE_BY_SIDE, providers_used=used)
-        entries.measured("accuracy", option, [1] * 100)
-    keep(entries, "providers")
-    tables: list[Any] = []
-    scope: dict[str, Any] = {
-        **{
-            "can": {"bf16 on the CPU": SimpleNamespace(available=False)},
-            "folder": tmp_path,
-            "json": json,
-            "pd": pd,
-        },
-        **{
-            "requests": {"cpu-provider": {}, "openvino-provider": {}},
-            "labels": [0] * 100,
-            "ledger": ledger,
-        },
-        # It has measured already: the entries above.
-        **{"environment": SimpleNamespace(run=lambda *_: None), "models_dir": lambda: tmp_path},
-        **{
-            "predicted": lambda id: {"fp32": 1.0, "bf16": 1.0},
-            "display": tables.append,
-            "check": lambda *_: None,
-        },
-    }
-    run(cell("providers", "compared = ["), scope)
-    row = shown(tables[0])["openvino-provider"]
-    at_least, at_most = float(row["at least"]), float(row["at most"])
-    claim = "faster" if at_least > 1 else "slower" if at_most < 1 else "cannot tell"
-    pair = {"option": "openvino-provider", "baseline": "cpu-provider", "claim": claim}
-    assert verdict("providers.fair", pair).ok, verdict("providers.fair", pair).message
-    run(cell("providers", "fair = {"), scope)
-    assert verdict("providers.fair", scope["fair"]).ok
-    assert not verdict("providers.fair", pair | {"claim": "slower"}).ok
+    assert "not measured completely" in verdict("target.choice", unseen).message
 
 
 @pytest.mark.parametrize("executions", [4, 15, 31, 32, 33, 64])
@@ -439,23 +406,8 @@ def test_a_gpu_is_idle_as_the_table_shows_it(seed: int):
         "pd": pd,
     }
     scope |= {"guesses": {"batches": 1, "second": 1, "each": 1}, "in_words": in_words}
-    rows = shown(run(cell("gpus", 'table["times one"]', begin="turns ="), scope))
+    rows = shown(run(cell("gpus", 'table["times one"]', begin="def row_of"), scope))
     first, second = (int(text.strip(" %")) for text in rows["one"]["GPUs busy"].split(","))
     found = question("gpus.placed").verdict(entries.records)
     assert found.ok == (second <= MOST_IDLE * first), (first, second, found.message)
     assert found.ok or f"{second} %" in found.message
-
-
-@pytest.mark.parametrize("right", [0.4, 0.4994, 0.4996, 0.5, 0.6])
-def test_the_share_of_right_answers_is_judged_as_the_table_shows_it(right: float):
-    """With one decimal: 49.96 per cent are shown as 50.0."""
-    entries, count = Entries(), 5000
-    details = {"right": round(right * count), "validity": "VALID", "scenario": "Server"}
-    times = [0.01 * (place // 2) for place in range(count)]
-    load = {"offsets_s": times, "sent_offsets_s": times, "duration_s": 30.0}
-    entries.measured("load", "search-server", [0.1] * count, load=load, details=details)
-    (record,) = Records(entries.records).measurements()
-    scope = {"single": record, "offline": record, "server": record, "pd": pd}
-    rows = shown(run(cell("search", '"right, %"', begin="rows = {}"), scope))
-    found = question("search.sut").verdict(entries.records)
-    assert (found.state is State.PASSED) == (float(rows["Server"]["right, %"]) >= 50), found.message

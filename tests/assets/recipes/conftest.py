@@ -14,7 +14,20 @@ from assets.recipes.drawings import SOURCES, Source
 
 #: A circle in a square of 64, and one food of each class.
 _BODY = '<circle cx="32" cy="32" r="20" fill="#{colour}"/>'
-FOODS = "bread cheese-wedge cookie egg french-fries bacon spaghetti cooked-rice sushi pot-of-food lemon airplane".split()
+FOODS = [
+    "bread",
+    "cheese-wedge",
+    "cookie",
+    "egg",
+    "french-fries",
+    "bacon",
+    "spaghetti",
+    "cooked-rice",
+    "sushi",
+    "pot-of-food",
+    "lemon",
+    "airplane",
+]
 
 MakePack = Callable[..., Source]
 

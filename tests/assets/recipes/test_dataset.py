@@ -15,6 +15,9 @@ from labs import assets
 from labs.data.dataset import SPLITS, iterate
 from tests.tools import tool
 
+#: What rebuilds the drawings and the manifest from their sources.
+REBUILD = "make assets"
+
 ASSETS = Path(__file__).resolve().parents[3] / "assets"
 
 
@@ -39,7 +42,9 @@ def test_two_builds_are_the_same_bytes(
 
 @pytest.mark.slow
 def test_a_class_is_rebuilt_from_the_real_packs_as_it_is_shipped(tmp_path: Path) -> None:
-    """The pinned packages give the very bytes of the manifest; `make assets` does the same for all classes."""
+    """The pinned packages give the very bytes of the manifest; `make assets` does the same for all
+    classes.
+    """
     pytest.importorskip("resvg_py", reason="needs the `recipes` extra")
     entry = read_manifest()["datasets"]["food11-mini"]
     if versions() != entry["made_with"]:
@@ -54,24 +59,31 @@ def test_a_class_is_rebuilt_from_the_real_packs_as_it_is_shipped(tmp_path: Path)
         if not str(error).startswith("npm"):
             raise  # a package that is there and is not the pinned one
         pytest.skip(str(error))
-    assert files == {
+    shipped = {
         name: record for name, record in entry["files"].items() if f"class_{soup:02d}/" in name
     }
+    assert files == shipped, REBUILD
     assert len(files) == sum(recipe.PICTURES_PER_CLASS.values())
 
 
 def test_the_manifest_is_one_line_a_picture(tmp_path: Path) -> None:
-    """Read and written again, it is the same to the byte, so that a change shows as its own line in a diff."""
+    """Read and written again, it is the same to the byte, so that a change shows as its own line in
+    a diff.
+    """
     write_manifest(read_manifest(), tmp_path / "manifest.json")
-    assert (tmp_path / "manifest.json").read_bytes() == (ASSETS / "manifest.json").read_bytes()
+    written = (tmp_path / "manifest.json").read_bytes()
+    assert written == (ASSETS / "manifest.json").read_bytes(), REBUILD
 
 
 def test_shipped_pictures_are_the_recorded_ones_by_artists_of_their_split() -> None:
-    """Nothing is missing, changed or extra; classes are alike; evaluation's artists are never trained on; 25 MB."""
+    """Nothing is missing, changed or extra; classes are alike; evaluation's artists are never
+    trained on; 25 MB.
+    """
     entry, root = read_manifest()["datasets"]["food11-mini"], assets.dataset("food11-mini")
     for split in SPLITS:
         used = {record["pack"] for name, record in entry["files"].items() if name.startswith(split)}
-        assert used == {source.pack for source in sources_of(split)}
+        assert used == {source.pack for source in sources_of(split)}, REBUILD
         labels = [label for _, label in iterate(root, split)]
-        assert set(np.bincount(labels)) == {recipe.PICTURES_PER_CLASS[split]}
-    assert sum(path.stat().st_size for path in root.rglob("*.jpg")) == entry["size_bytes"] <= 25e6
+        assert set(np.bincount(labels)) == {recipe.PICTURES_PER_CLASS[split]}, REBUILD
+    size_bytes = sum(path.stat().st_size for path in root.rglob("*.jpg"))
+    assert size_bytes == entry["size_bytes"] <= 25e6, REBUILD

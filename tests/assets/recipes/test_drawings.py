@@ -47,7 +47,9 @@ def test_a_rendering_is_cropped_to_what_is_drawn(tmp_path: Path, make_pack: Make
 def test_a_pack_that_is_another_or_cannot_come_is_said(
     tmp_path: Path, make_pack: MakePack, monkeypatch
 ) -> None:
-    """A tarball with another hash than the pinned one is not used; without npm, the error says what to install."""
+    """A tarball with another hash than the pinned one is not used; without npm, the error says what
+    to install.
+    """
     with pytest.raises(SourceError, match="is pinned; delete the file"):
         fetch(replace(make_pack(), sha256="0" * 64), tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
@@ -64,7 +66,9 @@ def test_every_class_has_foods_and_no_food_has_two_classes() -> None:
 
 
 def test_other_spellings_lead_to_foods() -> None:
-    """A pack's own spelling and numbered variants reach the same class; what is no food reaches none."""
+    """A pack's own spelling and numbered variants reach the same class; what is no food reaches
+    none.
+    """
     assert all(label_of_glyph(spelling) is not None for spelling in SPELLINGS)
     assert (
         label_of_glyph("sliceofpizza") == label_of_glyph("pizza-2") == label_of_glyph("pizza") == 0
@@ -76,7 +80,9 @@ def test_other_spellings_lead_to_foods() -> None:
 
 
 def test_no_publisher_is_both_learnt_from_and_judged_by() -> None:
-    """Training shares no artist and no place with validation and evaluation; no licence asks for share-alike."""
+    """Training shares no artist and no place with validation and evaluation; no licence asks for
+    share-alike.
+    """
 
     def publishers(*splits: str) -> set[str]:
         return {source.artist.split()[0] for split in splits for source in sources_of(split)}

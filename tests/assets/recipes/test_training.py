@@ -1,4 +1,6 @@
-"""Schedules, batches and loss parts do what their names say; numbers that a training reports are right."""
+"""Schedules, batches and loss parts do what their names say; numbers that a training reports are
+right.
+"""
 
 import numpy as np
 import pytest
@@ -28,10 +30,12 @@ def drawings(monkeypatch: pytest.MonkeyPatch) -> list[Drawing]:
 
 
 def test_a_batch_is_repeatable_and_in_the_models_scale(drawings: list[Drawing]) -> None:
-    """One generator state is one batch; inputs have the wanted size and a sane range; any drawing may come."""
+    """One generator state is one batch; inputs have the wanted size and a sane range; any drawing
+    may come.
+    """
     first, labels = draw_batch(drawings, 8, 96, torch.Generator().manual_seed(3))
-    again, _ = draw_batch(drawings, 8, 96, torch.Generator().manual_seed(3))
-    torch.testing.assert_close(first, again, rtol=0, atol=0)
+    repeated, _ = draw_batch(drawings, 8, 96, torch.Generator().manual_seed(3))
+    torch.testing.assert_close(first, repeated, rtol=0, atol=0)
     assert first.shape == (8, 3, 96, 96)
     assert labels.dtype == torch.int64
     assert -2.2 < first.min() <= first.max() < 2.7
@@ -39,7 +43,9 @@ def test_a_batch_is_repeatable_and_in_the_models_scale(drawings: list[Drawing]) 
 
 
 def test_class_shares_decide_what_is_drawn(drawings: list[Drawing]) -> None:
-    """Classes without a share and drawings of no food never come; more foods do not make a class come more often."""
+    """Classes without a share and drawings of no food never come; more foods do not make a class
+    come more often.
+    """
     own = shares_by_variety()
     assert (CLASS_NAMES[int(own.argmax())], CLASS_NAMES[int(own.argmin())]) == (
         "Vegetable/Fruit",
@@ -65,7 +71,9 @@ def test_training_and_serving_scale_pictures_alike() -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_targets_are_mixed_as_pictures_are(seed: int) -> None:
-    """A picture of ones mixed with one of zeros is as bright as its target says, for mixup and for CutMix."""
+    """A picture of ones mixed with one of zeros is as bright as its target says, for mixup and for
+    CutMix.
+    """
     inputs = torch.stack([torch.ones(3, 64, 64), torch.zeros(3, 64, 64)])
     mixed, targets = mix(inputs, torch.eye(2), torch.Generator().manual_seed(seed))
     torch.testing.assert_close(mixed.mean((1, 2, 3)), targets[:, 0])
@@ -74,7 +82,9 @@ def test_targets_are_mixed_as_pictures_are(seed: int) -> None:
 
 
 def test_drawings_that_fall_together_widen_the_interval() -> None:
-    """Ten pictures of each drawing, all right or all wrong: the interval is that of drawings, not of pictures."""
+    """Ten pictures of each drawing, all right or all wrong: the interval is that of drawings, not
+    of pictures.
+    """
     hits = np.repeat(np.array([1.0, 0.0] * 10), 10)
     low, high = interval_over_drawings(hits, np.repeat(np.arange(20), 10))
     drawn = proportion_interval(10, 20)
@@ -82,7 +92,9 @@ def test_drawings_that_fall_together_widen_the_interval() -> None:
 
 
 def test_only_filters_that_see_nothing_are_silenced() -> None:
-    """A channel killed by its batch norm loses its filter, the others keep theirs, and the logits stay."""
+    """A channel killed by its batch norm loses its filter, the others keep theirs, and the logits
+    stay.
+    """
     torch.manual_seed(0)
     model, inputs = mobilenet_v2(num_classes=11).eval(), torch.randn(4, 3, 64, 64)
     expand, filters = model.features[8].conv[0], model.features[8].conv[1][0]

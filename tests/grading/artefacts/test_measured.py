@@ -1,4 +1,6 @@
-"""Submitted models: an honest one is measured, and whatever else calls itself a model becomes one clear sentence."""
+"""Submitted models: an honest one is measured, and whatever else calls itself a model becomes one
+clear sentence.
+"""
 
 import hashlib
 import json
@@ -55,7 +57,9 @@ def save(path: Path, nodes: list, *, initializers: list = (), shape=("n", 3, 224
 
 
 def loop(path: Path) -> Path:
-    """Write a model that goes round for ever: a few hundred bytes keep a runtime busy until somebody pulls the plug."""
+    """Write a model that goes round for ever: a few hundred bytes keep a runtime busy until
+    somebody pulls the plug.
+    """
     body = helper.make_graph(
         [helper.make_node("Identity", ["c"], ["c2"])],
         "body",
@@ -96,7 +100,7 @@ def test_an_honest_model_is_measured(pictures: Path):
     found = inspect_models([taken(MODEL)], pictures)[MODEL.name]
     drawn = Pictures.load(pictures)
     assert found.fault == ""
-    assert found.is_int8
+    assert found.integer_share == 1
     # Source: Sandler et al., MobileNetV2, 2018, table 4: 300 million.
     assert round(found.multiplications / 1e6) == 300
     assert len(found.predicted) == 48
@@ -107,28 +111,25 @@ def test_an_honest_model_is_measured(pictures: Path):
 def test_each_hostile_model_is_one_sentence_and_the_honest_one_beside_them_is_measured(
     tmp_path: Path, pictures: Path
 ):
-    """A loop, weights from elsewhere, a memory bomb, junk, a page of HTML, the wrong shape, an operator of its own."""
-    junk, page, pickle = (
-        tmp_path / "junk.onnx",
-        tmp_path / "page.onnx",
-        tmp_path / "pickle.safetensors",
-    )
+    """A loop, weights from elsewhere, a memory bomb, junk, a page of HTML, the wrong shape, an
+    operator of its own.
+    """
+    junk = tmp_path / "junk.onnx"
     junk.write_bytes(np.random.default_rng(0).bytes(5000))
+    page = tmp_path / "page.onnx"
     page.write_text("<html>Log in</html>")
+    pickle = tmp_path / "pickle.safetensors"
     pickle.write_bytes(b"\x80\x02cos\nsystem\nq\x00X\x04\x00\x00\x00exitq\x01\x85q\x02Rq\x03.")
-    files = {
-        loop(tmp_path / "loop.onnx"): "Loop",
-        outside(tmp_path / "outside.onnx"): "another file",
-        bomb(tmp_path / "bomb.onnx"): "memory|refused",
-        junk: "not an ONNX model",
-        page: "not an ONNX model",
-        pickle: "not an ONNX model",
-        save(
-            tmp_path / "shape.onnx", [helper.make_node("Identity", ["x"], ["y"])]
-        ): "11 finite numbers",
-        save(tmp_path / "long.onnx", [helper.make_node("Relu", ["x"], ["y"])] * 6000): "6000 nodes",
-        save(tmp_path / "own.onnx", [helper.make_node("Run", ["x"], ["y"], domain="mine")]): "mine",
-    }
+    identity = helper.make_node("Identity", ["x"], ["y"])
+    relu = helper.make_node("Relu", ["x"], ["y"])
+    own = helper.make_node("Run", ["x"], ["y"], domain="mine")
+    files = dict.fromkeys((junk, page, pickle), "not an ONNX model")
+    files[loop(tmp_path / "loop.onnx")] = "Loop"
+    files[outside(tmp_path / "outside.onnx")] = "another file"
+    files[bomb(tmp_path / "bomb.onnx")] = "memory|refused"
+    files[save(tmp_path / "shape.onnx", [identity])] = "11 finite numbers"
+    files[save(tmp_path / "long.onnx", [relu] * 6000)] = "6000 nodes"
+    files[save(tmp_path / "own.onnx", [own])] = "mine"
     found = inspect_models([*map(taken, files), taken(MODEL)], pictures)
     assert found[MODEL.name].fault == ""
     for path, says in files.items():
@@ -140,7 +141,9 @@ def test_each_hostile_model_is_one_sentence_and_the_honest_one_beside_them_is_me
 def test_a_model_that_takes_for_ever_takes_no_others_result_with_it(
     tmp_path: Path, pictures: Path, monkeypatch
 ):
-    """The limit strikes, the slow one is named, and the others are looked at in a child of their own."""
+    """The limit strikes, the slow one is named, and the others are looked at in a child of their
+    own.
+    """
     weight = helper.make_tensor("w", TensorProto.FLOAT, [16, 3, 1, 1], np.ones(48, np.float32))
     wide = helper.make_node("Conv", ["x", "w"], ["h0"])
     more = [helper.make_node("Sin", [f"h{i}"], [f"h{i + 1}"]) for i in range(4000)]
@@ -170,7 +173,9 @@ def test_a_child_that_was_taken_over_cannot_make_the_grader_stumble(
 
 
 def test_the_same_bytes_are_measured_once(tmp_path: Path, pictures: Path, monkeypatch):
-    """A class on one kind of machine hands in few files; each keeps its own name, and other pictures ask anew."""
+    """A class on one kind of machine hands in few files; each keeps its own name, and other
+    pictures ask anew.
+    """
     twin, others = tmp_path / "twin.onnx", tmp_path / "other.npz"
     twin.write_bytes(MODEL.read_bytes())
     Pictures.draw("another secret", count=8).save(others)
@@ -187,10 +192,12 @@ def test_the_same_bytes_are_measured_once(tmp_path: Path, pictures: Path, monkey
 def test_of_a_child_only_what_nobody_else_could_have_said_is_kept(
     tmp_path: Path, pictures: Path, monkeypatch
 ):
-    """The first model's line, before a second one was loaded; the second is asked again when it comes alone."""
+    """The first model's line, before a second one was loaded; the second is asked again when it
+    comes alone.
+    """
     other = tmp_path / "other.onnx"
     other.write_bytes(MODEL.read_bytes() + b" ")
-    said = {"weight_bytes": 8, "int8_bytes": 8}
+    said = {"multiplications": 8}
     lines = [
         {"name": other.name, "begun": True},
         {"name": other.name, **said, "predicted": [1]},
@@ -202,7 +209,7 @@ def test_of_a_child_only_what_nobody_else_could_have_said_is_kept(
     monkeypatch.setattr(Sandbox, "run", lambda *a, **k: Outcome(0, False, text, "", 0.1))
     found = inspect_models([taken(other), taken(MODEL)], pictures)
     assert (found[other.name].predicted, found[MODEL.name].predicted) == ((1,), (3,))
-    assert [one.name for one in measured._MEASURED.values()] == [other.name]
+    assert [model.name for model in measured._MEASURED.values()] == [other.name]
 
 
 def test_a_file_that_takes_fewer_pixels_is_shown_fewer(tmp_path: Path, pictures: Path):

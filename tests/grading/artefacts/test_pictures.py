@@ -1,4 +1,6 @@
-"""Hidden pictures: a seed draws the same ones again, another seed others, and views are not the pictures themselves."""
+"""Hidden pictures: a seed draws the same ones again, another seed others, and views are not the
+pictures themselves.
+"""
 
 import hashlib
 import os

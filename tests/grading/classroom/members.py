@@ -1,7 +1,7 @@
 """A class that never was: what the batch and `make grade-demo` grade.
 
-All hold what ``tests.grading.whole`` makes, or a part of it. A diligent member has ids of its own, and its samples are
-moved a little: answers still fit, and members are no more alike than runs are.
+All hold what ``tests.grading.whole`` makes, or a part of it. A diligent member has ids of its own,
+and its samples are moved a little: answers still fit, and members are no more alike than runs are.
 """
 
 import json
@@ -15,6 +15,7 @@ from grading.builder.notebook import build, text_of
 from labs.course.assignment import assignment
 from tests.grading.classroom import attacks
 from tests.grading.classroom.attacks import timed
+from tests.grading.exported import NAME
 from tests.grading.recorded import MODEL
 from tests.grading.whole import hand_in, whole
 
@@ -30,8 +31,10 @@ def diligent(dice: random.Random) -> Entries:
     """Return the evidence of a member who did everything."""
     ledger = entries()
     for entry in timed(ledger):
-        # Each a little less: they fit into the run that the record's clock enclosed, and nobody else has them.
-        entry["samples"] = [sample * (1 - 1e-6 * dice.random()) for sample in entry["samples"]]
+        # Each a little less: they fit into the run that the record's clock enclosed, and nobody
+        # else has them.
+        samples = entry["samples"]
+        entry["samples"] = [sample * (1 - 1e-6 * dice.random()) for sample in samples]
     return in_own_words(attacks.with_ids_of_its_own(ledger, dice), dice)
 
 
@@ -63,7 +66,9 @@ def mistaken(dice: random.Random) -> Entries:
 
 
 def _in_thousandths(value: object) -> object:
-    """Return an answer, or what a function returned, with each number that has a fraction a thousand times as large."""
+    """Return an answer, or what a function returned, with each number that has a fraction a
+    thousand times as large.
+    """
     if isinstance(value, dict):
         return {name: _in_thousandths(part) for name, part in value.items()}
     if isinstance(value, list):
@@ -72,12 +77,13 @@ def _in_thousandths(value: object) -> object:
 
 
 def copied(ledger: Entries, dice: random.Random) -> Entries:
-    """Return another member's evidence with all times scaled and a little noise on top; ids and texts stay."""
+    """Return another member's evidence with all times scaled and a little noise on top; ids and
+    texts stay.
+    """
     scale = dice.uniform(0.7, 0.9)
     for entry in timed(ledger):
-        entry["samples"] = [
-            sample * scale * dice.uniform(0.995, 1.005) for sample in entry["samples"]
-        ]
+        samples = entry["samples"]
+        entry["samples"] = [sample * scale * dice.uniform(0.995, 1.005) for sample in samples]
     return ledger
 
 
@@ -85,8 +91,10 @@ def drawn_again(ledger: Entries, dice: random.Random) -> Entries:
     """Return another member's evidence with new ids, texts and functions, and times drawn again."""
     ledger = in_own_words(attacks.with_ids_of_its_own(ledger, dice), dice)
     for entry in timed(ledger):
-        again = dice.choices(entry["samples"], k=len(entry["samples"]))
-        entry["samples"] = [one * min(1.0, sum(entry["samples"]) / sum(again)) for one in again]
+        samples = entry["samples"]
+        drawn = dice.choices(samples, k=len(samples))
+        scale = min(1.0, sum(samples) / sum(drawn))
+        entry["samples"] = [sample * scale for sample in drawn]
     return ledger
 
 
@@ -125,16 +133,18 @@ MIXTURE: dict[str, int] = {
 
 
 def make_class(folder: Path, size: int) -> list[Path]:
-    """Make the submissions of a class, one folder a member, named for what it is, and return them."""
+    """Make the submissions of a class, one folder a member, named for what it is, and return
+    them.
+    """
     solved = folder.with_name(f"{folder.name}-solved")
     notebooks = [*hand_in(solved, 1).glob("*.ipynb")]
-    made: list[Path] = []
+    members: list[Path] = []
     first: Entries = []
     for number, kind in enumerate(_kinds(size), start=1):
         dice = random.Random(f"20 {number}")
         member = folder / f"{number:03d}-{kind}"
         member.mkdir(parents=True)
-        made.append(member)
+        members.append(member)
         if kind == "empty":
             continue
         if kind == "stub":
@@ -153,19 +163,26 @@ def make_class(folder: Path, size: int) -> list[Path]:
         lines = "".join(json.dumps(entry) + "\n" for entry in ledger)
         (member / "ledger.jsonl").write_text(lines, encoding="utf-8")
         for path in notebooks:
-            # Hard links: five hundred members need not fill the disk. What is spoiled is written anew.
+            # Hard links: five hundred members need not fill the disk. What is spoiled is written
+            # anew.
             os.link(path, member / path.name)
         (member / MODEL.name).write_bytes(model)
+        os.link(solved / NAME, member / NAME)
         if kind == "hostile":
             hostile(member, dice)
     shutil.rmtree(solved)
-    return made
+    return members
+
+
+def typed_answers(dice: random.Random) -> Entries:
+    """Return the evidence of a member who answered everything and measured nothing."""
+    return [entry for entry in diligent(dice) if entry["type"] != "measurement"]
 
 
 _LEDGERS: dict[str, Callable[[random.Random], Entries]] = {
     "half-way": half_way,
     "mistaken": mistaken,
-    "typed answers": lambda dice: [one for one in diligent(dice) if one["type"] != "measurement"],
+    "typed answers": typed_answers,
 }
 
 #: What is made of the first diligent member's ledger.
@@ -176,9 +193,9 @@ _COPIES: dict[str, Callable[[Entries, random.Random], Entries]] = {
 
 
 def _kinds(size: int) -> list[str]:
-    """Return so many kinds, mixed evenly, the first one diligent: whoever copies needs somebody to copy from."""
-    places = [
-        ((turn + 0.5) / count, kind) for kind, count in MIXTURE.items() for turn in range(count)
-    ]
+    """Return so many kinds, mixed evenly; the first is diligent, so that others can copy it."""
+    places: list[tuple[float, str]] = []
+    for kind, count in MIXTURE.items():
+        places += [((turn + 0.5) / count, kind) for turn in range(count)]
     deck = [kind for _, kind in sorted(places)]
     return [deck[place % len(deck)] for place in range(size)]

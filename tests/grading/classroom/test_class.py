@@ -1,4 +1,6 @@
-"""A class from folder to report: kept results, one row a failure, and a second run that does nothing."""
+"""A class from folder to report: kept results, one row a failure, and a second run that does
+nothing.
+"""
 
 import contextlib
 import csv
@@ -22,6 +24,7 @@ from grading.__main__ import app
 from grading.classroom import unit
 from grading.classroom.batch import grade_class, kept_results
 from grading.classroom.engines import Engine, dask, processes
+from grading.classroom.handed_in import Handed, handed_in
 from grading.classroom.report import (
     as_csv,
     lesson_minutes,
@@ -29,7 +32,6 @@ from grading.classroom.report import (
     write_feedback,
     write_report,
 )
-from grading.classroom.roster import Handed, handed_in
 from grading.classroom.unit import Done, Task, key_of, work
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, spot_checks
@@ -37,7 +39,7 @@ from grading.grade.result.gradescope import gradescope
 from grading.seed import VARIABLE, secret_seed
 from labs.course.assignment import assignment
 from labs.course.lessons import lesson
-from labs.course.question import Row, State
+from labs.course.question import ResultRow, State
 from labs.workspace import PROJECT_DIR
 from tests.entries import Entries
 from tests.grading.classroom.members import make_class
@@ -71,65 +73,80 @@ def table(path: Path) -> list[dict[str, str]]:
 
 
 def test_a_class_is_graded_once_and_reported(tmp_path: Path):
-    """The second run keeps every result; a submission that changed is graded anew; the report names everybody."""
-    made = make_class(members := tmp_path / "submissions", 7)
-    assert len({path.name.partition("-")[2] for path in made}) >= 3
+    """The second run keeps every result; a submission that changed is graded anew; the report names
+    everybody.
+    """
+    members = tmp_path / "submissions"
+    folders = make_class(members, 7)
+    kinds = {folder.name.partition("-")[2] for folder in folders}
+    assert len(kinds) >= 3
     (members / ".DS_Store").touch()
     (members / "link").symlink_to("/etc")
-    found = handed_in(members)
-    assert [one.student for one in found] == sorted(
-        path.name for path in members.iterdir() if path.name[0].isdigit()
-    )
+    numbered = [path.name for path in members.iterdir() if path.name[0].isdigit()]
+    submissions = handed_in(members)
+    students = [submission.student for submission in submissions]
+    assert students == sorted(numbered)
     results = graded(members, tmp_path)
-    assert [result.student for result in results] == [one.student for one in found]
+    assert [result.student for result in results] == students
     assert graded(members, tmp_path, never) == results
 
-    (tmp_path / "results" / f"{found[0].slug}.json").write_text("{")
-    done = []
-    graded(members, tmp_path, lambda tasks: (done.append(pair) or pair for pair in in_turn(tasks)))
-    assert [task.student for task, one in done if one.result] == [found[0].student]
+    torn = submissions[0]
+    (tmp_path / "results" / f"{torn.slug}.json").write_text("{")
+    graded_anew: list[str] = []
 
-    write_feedback(found, results, tmp_path)
-    page = write_report(found, results, [], spot_checks(results, seed="x"), tmp_path).read_text()
+    def noted(tasks: Sequence[Task]):
+        for task, done in in_turn(tasks):
+            if done.result:
+                graded_anew.append(task.student)
+            yield task, done
+
+    graded(members, tmp_path, noted)
+    assert graded_anew == [torn.student]
+
+    write_feedback(submissions, results, tmp_path)
+    checks = spot_checks(results, seed="x")
+    page = write_report(submissions, results, [], checks, tmp_path).read_text()
     listed = {row["question"] for row in table(tmp_path / "questions.csv")}
     assert listed >= {row.id for row in results[0].rows if not row.hidden}
-    for one, row in zip(found, table(tmp_path / "class.csv"), strict=True):
-        assert row["student"] == one.student
-        assert f'href="pages/{one.slug}.html"' in page
-        assert (tmp_path / "pages" / f"{one.slug}.html").is_file()
+    rows = table(tmp_path / "class.csv")
+    for submission, row in zip(submissions, rows, strict=True):
+        assert row["student"] == submission.student
+        assert f'href="pages/{submission.slug}.html"' in page
+        assert (tmp_path / "pages" / f"{submission.slug}.html").is_file()
 
 
 def test_a_lessons_minutes_are_those_from_its_first_entry_to_its_last_without_breaks(
     tmp_path: Path,
 ):
-    """A measurement belongs to the lesson that went on when it was made, and nothing to two lessons at once."""
-    made = (
-        Entries()
-        .predicted("measure.guess", 1)
-        .measured("latency", "x", [0.01] * 9)
-        .answered("measure.batch", 1)
-    )
-    made.predicted("quantize.faster", 1).observed("file.quantize.static", {}).observed(
-        "model.lease", {}
-    )
-    made.answered("quantize.affine", 1)
-    made[-1]["made_at"] = "2026-01-02T00:00:00+00:00"
-    (tmp_path / "ledger.jsonl").write_text(made.text)
-    assert grade(tmp_path, part=1, setup=EVIDENCE).minutes == {"measure": 2.0, "quantize": 2.0}
+    """A measurement belongs to the lesson that went on when it was made, and nothing to two lessons
+    at once.
+    """
+    entries = Entries()
+    entries.predicted("measure.guess", 1)
+    entries.measured("latency", "x", [0.01] * 9)
+    entries.answered("measure.batch", 1)
+    entries.predicted("quantize.faster", 1)
+    entries.observed("file.quantize.static", {})
+    entries.observed("model.lease", {})
+    entries.answered("quantize.affine", 1)
+    entries[-1]["made_at"] = "2026-01-02T00:00:00+00:00"
+    (tmp_path / "ledger.jsonl").write_text(entries.text)
+    result = grade(tmp_path, part=1, setup=EVIDENCE)
+    assert result.minutes == {"measure": 2.0, "quantize": 2.0}
 
 
 def test_a_class_tells_the_median_of_those_who_went_through_a_lesson():
     """Whoever left a question open did not, and would make the lesson look short."""
-    rows = {state: (Row("quantize.x", "X", "quantize", 0, 1, "", state=state),) for state in State}
-    took = [
-        (30.0, State.PASSED),
-        (40.0, State.FAILED),
-        (90.0, State.PASSED),
-        (1.0, State.UNANSWERED),
-    ]
+
+    def member(minutes: float, state: State) -> Result:
+        row = ResultRow("quantize.x", "X", "quantize", 0, 1, "", state=state)
+        return Result("a", 1, "d", rows=(row,), minutes={"quantize": minutes})
+
     results = [
-        Result("a", 1, "d", rows=rows[state], minutes={"quantize": minutes})
-        for minutes, state in took
+        member(30.0, State.PASSED),
+        member(40.0, State.FAILED),
+        member(90.0, State.PASSED),
+        member(1.0, State.UNANSWERED),
     ]
     (row,) = lesson_minutes(results)
     assert (row["median minutes"], row["students"]) == (40, 3)
@@ -151,7 +168,7 @@ def test_names_are_told_apart_as_names_of_files(tmp_path: Path):
     names = ["=1+1", "<script>x", "a b", "a-b", "[bold]"]
     for name in names:
         (tmp_path / name).mkdir()
-    slugs = {one.slug for one in handed_in(tmp_path)}
+    slugs = {submission.slug for submission in handed_in(tmp_path)}
     assert len(slugs) == len(names)
     assert all(re.fullmatch(r"[\w-]+", slug) for slug in slugs)
 
@@ -159,82 +176,89 @@ def test_names_are_told_apart_as_names_of_files(tmp_path: Path):
 @pytest.mark.parametrize("separator", [";", "\t", "\n", "\r", "; ", ';"', ";'"])
 @pytest.mark.parametrize("formula", ["=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(1)"])
 def test_no_spreadsheet_finds_a_formula_wherever_it_splits(separator: str, formula: str):
-    """Semicolons split cells in half of the world's spreadsheets, and tabs where one asks for them."""
-    text = as_csv([{"name": f"x{separator}{formula};"}, {"name": formula}, {"name": f" {formula}"}])
+    """Semicolons split cells in half of the world's spreadsheets, and tabs where one asks for
+    them.
+    """
+    names = [f"x{separator}{formula};", formula, f" {formula}"]
+    text = as_csv([{"name": name} for name in names])
     assert text.count(f"'{formula}") == 3
-    assert not [
-        cell for cell in re.split(r"[;\t\r\n]", text) if cell.lstrip(' "').startswith(formula)
-    ]
+    cells = [cell.lstrip(' "') for cell in re.split(r"[;\t\r\n]", text)]
+    assert not [cell for cell in cells if cell.startswith(formula)]
     assert as_csv([{"name": "x;y - z = 1"}]) == "name\nx;y - z = 1\n"
 
 
 def test_a_name_that_is_no_text_costs_nobody_a_row(tmp_path: Path):
-    """A zip made in another encoding: everybody is graded, drawn, asked and reported, and a second run keeps it all.
+    """A zip made in another encoding: everybody is graded, drawn, asked and reported, and a second
+    run keeps it all.
 
     Half a UTF-16 pair is a character of JSON and of no encoding: a table has a mark in its place.
     """
-    (tmp_path / "in" / "ada").mkdir(parents=True)
+    folder = tmp_path / "in"
+    out = tmp_path / "out"
+    (folder / "ada").mkdir(parents=True)
     measured = next(entry for entry in recorded(1) if entry["type"] == "measurement")
     measured["machine"]["cpu_model"] = "half \ud800"
-    (tmp_path / "in" / "ada" / "ledger.jsonl").write_text(written([measured]))
+    (folder / "ada" / "ledger.jsonl").write_text(written([measured]))
     with zipfile.ZipFile(tmp_path / "empty.zip", "w") as archive:
         archive.writestr("ledger.jsonl", "")
-    (tmp_path / "empty.zip").rename(tmp_path / "in" / os.fsdecode(b"zo\xeb.zip"))
-    found, out = handed_in(tmp_path / "in"), tmp_path / "out"
-    command = [sys.executable, "-m", "grading", "class", str(tmp_path / "in"), "--out", str(out)]
+    (tmp_path / "empty.zip").rename(folder / os.fsdecode(b"zo\xeb.zip"))
+    submissions = handed_in(folder)
+    command = [sys.executable, "-m", "grading", "class", str(folder), "--out", str(out)]
     command += ["--workers", "1", "--no-rerun"]
     strict = {**os.environ, "PYTHONIOENCODING": "utf-8", VARIABLE: "public"}
-    said = subprocess.run(
+    process = subprocess.run(
         command, cwd=PROJECT_DIR, env=strict, capture_output=True, encoding="utf-8"
     )
-    assert (said.returncode, said.stderr) == (0, "")
+    assert (process.returncode, process.stderr) == (0, "")
     rows = table(out / "class.csv")
     assert [row["student"] for row in rows] == ["ada", "zo?"]
     assert "half ?" in rows[0]["machines"]
-    for one in found:
-        places = (
-            f"results/{one.slug}.json",
-            f"pages/{one.slug}.html",
-            f"defence/{one.slug}-answers.html",
-        )
-        assert [(out / place).is_file() for place in places] == [True] * 3
-    kept = graded(tmp_path / "in", out, never, Setup(rerun=False))
-    assert [result.student for result in kept] == ["ada", "zo\udceb"]
+    for submission in submissions:
+        slug = submission.slug
+        assert (out / f"results/{slug}.json").is_file()
+        assert (out / f"pages/{slug}.html").is_file()
+        assert (out / f"defence/{slug}-answers.html").is_file()
+    results = graded(folder, out, never, Setup(rerun=False))
+    assert [result.student for result in results] == ["ada", "zo\udceb"]
 
 
 def test_pictures_that_are_not_there_are_said_before_a_class_is_graded(tmp_path: Path):
-    """A slip in the name would cost every student the artefacts' points; so is a folder without submissions."""
+    """A slip in the name would cost every student the artefacts' points; so is a folder without
+    submissions.
+    """
     with pytest.raises(FileNotFoundError, match="one for each student"):
         handed_in(tmp_path)
-    (tmp_path / "in" / "a").mkdir(parents=True)
-    command = [
-        "class",
-        str(tmp_path / "in"),
-        "--out",
-        str(tmp_path / "out"),
-        "--pictures",
-        str(tmp_path / "none.npz"),
-    ]
-    said = CliRunner().invoke(app, command)
-    assert said.exit_code == 2
-    assert "Invalid value for '--pictures'" in said.output
-    assert not (tmp_path / "out").exists()
+    folder = tmp_path / "in"
+    out = tmp_path / "out"
+    pictures = tmp_path / "none.npz"
+    (folder / "a").mkdir(parents=True)
+    command = ["class", str(folder), "--out", str(out), "--pictures", str(pictures)]
+    ended = CliRunner().invoke(app, command)
+    assert ended.exit_code == 2
+    assert "Invalid value for '--pictures'" in ended.output
+    assert not out.exists()
 
 
 def test_the_seed_is_asked_for_and_stands_in_no_list_of_processes(monkeypatch: pytest.MonkeyPatch):
-    """No command has it as an argument; the variable is taken away from what is started; nobody to ask is said."""
+    """No command has it as an argument; the variable is taken away from what is started; nobody to
+    ask is said.
+    """
     for command in (["class", "x", "--out", "y"], ["gradescope"], ["pictures", "z.npz"]):
-        said = CliRunner().invoke(app, [*command, "--seed", "words"])
-        assert (said.exit_code, "No such option: --seed" in said.output) == (2, True)
+        ended = CliRunner().invoke(app, [*command, "--seed", "words"])
+        assert ended.exit_code == 2
+        assert "No such option: --seed" in ended.output
     monkeypatch.setenv(VARIABLE, "words")
     assert secret_seed() == "words"
     assert VARIABLE not in os.environ
-    said = CliRunner().invoke(app, ["gradescope"], input="")
-    assert (said.exit_code, VARIABLE in said.output) == (2, True)
+    ended = CliRunner().invoke(app, ["gradescope"], input="")
+    assert ended.exit_code == 2
+    assert VARIABLE in ended.output
 
 
 def die_once(task: Task) -> Done:
-    """Kill the process under the second submission at its first try, and under the third at every try."""
+    """Kill the process under the second submission at its first try, and under the third at every
+    try.
+    """
     mark = task.path / "tried"
     if task.student == "2" and not mark.exists():
         mark.touch()
@@ -245,9 +269,12 @@ def die_once(task: Task) -> Done:
 
 
 def _tasks(folder: Path, count: int) -> list[Task]:
+    tasks: list[Task] = []
     for number in range(count):
-        (folder / str(number)).mkdir()
-    return [Task(str(number), folder / str(number), 1, EVIDENCE) for number in range(count)]
+        path = folder / str(number)
+        path.mkdir()
+        tasks.append(Task(str(number), path, 1, EVIDENCE))
+    return tasks
 
 
 @contextlib.contextmanager
@@ -277,12 +304,13 @@ def test_a_worker_that_is_killed_costs_nobody_else_anything(
     tasks = _tasks(tmp_path, 4)
     with cluster_of(2) if on_cluster else contextlib.nullcontext() as client:
         engine = dask(client, die_once) if on_cluster else processes(2, die_once)
-        done = {task.student: one.result for task, one in engine(tasks)}
-    assert sorted(done) == [task.student for task in tasks]
+        results = {task.student: done.result for task, done in engine(tasks)}
+    assert sorted(results) == [task.student for task in tasks]
     assert (tasks[2].path / "tried").exists()
-    assert says in done.pop("3").fault
+    assert says in results.pop("3").fault
+    untimed = {name: replace(result, wall_s=0.0) for name, result in results.items()}
     alone = {task.student: replace(work(task).result, wall_s=0.0) for task in tasks[:3]}
-    assert {name: replace(one, wall_s=0.0) for name, one in done.items()} == alone
+    assert untimed == alone
 
 
 def at_once(task: Task) -> Done:
@@ -300,50 +328,53 @@ def test_a_result_that_is_lost_with_its_worker_is_made_again(tmp_path: Path):
 
     with cluster_of(1) as client:
         engine = dask(client, at_once)(tasks)
-        done = dict([next(engine)])
+        pairs = dict([next(engine)])
         while states() != {"finished"}:
             time.sleep(0.01)
-        os.kill(int(next(tasks[0].path.iterdir()).name), signal.SIGKILL)
+        mark = next(tasks[0].path.iterdir())
+        os.kill(int(mark.name), signal.SIGKILL)
         while states() == {"finished"}:
             time.sleep(0.01)
-        done |= dict(engine)
-    assert {task.student: one.result.fault for task, one in done.items()} == {
-        task.student: "" for task in tasks
-    }
-    assert max(len(list(task.path.iterdir())) for task in tasks) > 1, (
-        "nothing was made again: no result was lost"
-    )
+        pairs |= dict(engine)
+    faults = {task.student: done.result.fault for task, done in pairs.items()}
+    assert faults == {task.student: "" for task in tasks}
+    workers_of_each = [len(list(task.path.iterdir())) for task in tasks]
+    assert max(workers_of_each) > 1, "nothing was made again: no result was lost"
 
 
 def test_an_export_of_gradescopes_says_who_handed_in_and_one_file_goes_back(tmp_path: Path):
-    """Names and e-mail in the tables, a page each, hidden rows by a command alone, and no name that is two people's."""
+    """Names and e-mail in the tables, a page each, hidden rows by a command alone, and no name that
+    is two people's.
+    """
+    folder = tmp_path / "in"
+    out = tmp_path / "out"
     for number in range(4):
-        (tmp_path / "in" / f"submission_30000{number}").mkdir(parents=True)
-    shutil.copy(Path(__file__).with_name("submission_metadata.yml"), tmp_path / "in")
-    found, out = handed_in(tmp_path / "in"), tmp_path / "out"
+        (folder / f"submission_30000{number}").mkdir(parents=True)
+    shutil.copy(Path(__file__).with_name("submission_metadata.yml"), folder)
     names = [
         "Ada Lovelace, =Bob",
         "Eve (submission_300001)",
         "Eve (submission_300002)",
         "submission_300003",
     ]
-    assert [one.student for one in found] == names
-    rows = (
-        Row("q", "Q", "", 2, 3, ""),
-        Row("q.computed", "Called again", "", 1, 1, "", hidden=True),
-    )
-    graded(
-        tmp_path / "in",
-        out,
-        lambda tasks: ((one, Done(Result(one.student, 1, "d", rows), "k")) for one in tasks),
-    )
-    command = ["feedback", str(tmp_path / "in"), "--out", str(out)]
+    assert [submission.student for submission in handed_in(folder)] == names
+    public = ResultRow("q", "Q", "", 2, 3, "")
+    hidden = ResultRow("q.computed", "Called again", "", 1, 1, "", hidden=True)
+
+    def all_alike(tasks: Sequence[Task]):
+        for task in tasks:
+            yield task, Done(Result(task.student, 1, "d", (public, hidden)), "k")
+
+    graded(folder, out, all_alike)
+    worth = assignment().part(1).worth
+    command = ["feedback", str(folder), "--out", str(out)]
     for options, points, shown in ([], 2, False), (["--hidden"], 3, True):
         assert CliRunner().invoke(app, command + options).exit_code == 0
         with zipfile.ZipFile(out / "feedback.zip") as archive:
-            grades = list(csv.DictReader(io.TextIOWrapper(archive.open("grades.csv"))))
-            pages = {one["page"]: archive.read(one["page"]).decode() for one in grades}
-        assert [one["name"] for one in grades] == [
+            book = io.TextIOWrapper(archive.open("grades.csv"))
+            grades = list(csv.DictReader(book))
+            pages = {grade["page"]: archive.read(grade["page"]).decode() for grade in grades}
+        assert [grade["name"] for grade in grades] == [
             "Ada Lovelace",
             "'=Bob",
             "Eve",
@@ -351,13 +382,14 @@ def test_an_export_of_gradescopes_says_who_handed_in_and_one_file_goes_back(tmp_
             "submission_300003",
         ]
         assert grades[1]["email"] == "bob@example.edu"
-        assert {float(one["points"]) for one in grades} == {assignment().part(1).worth * points / 4}
+        assert {float(grade["points"]) for grade in grades} == {worth * points / 4}
         assert len(pages) == 4
-        assert all(("Called again" in text) == shown for text in pages.values())
-    (tmp_path / "in" / "late").mkdir()
+        for page in pages.values():
+            assert ("Called again" in page) == shown
+    (folder / "late").mkdir()
     assert CliRunner().invoke(app, command).exit_code == 2
     with pytest.raises(FileNotFoundError, match="no result of late"):
-        kept_results(handed_in(tmp_path / "in"), out)
+        kept_results(handed_in(folder), out)
 
 
 @pytest.mark.parametrize(
@@ -368,15 +400,18 @@ def test_a_damaged_export_names_nobody_and_loses_nobody(tmp_path: Path, damaged:
     """The submissions stand under their folders' names."""
     (tmp_path / "a").mkdir()
     (tmp_path / "submission_metadata.yml").write_text(damaged)
-    assert [one.student for one in handed_in(tmp_path)] == ["a"]
+    assert [submission.student for submission in handed_in(tmp_path)] == ["a"]
 
 
-#: Commands of a terminal in seven and eight bits, a return that hides a line, and a sign that turns a text around.
+#: Commands of a terminal in seven and eight bits, a return that hides a line, and a sign that turns
+#: a text around.
 CONTROLS = ("\x1b[2J", "\x9b31m", "\r", "\x07", "\x00", "\u202e")
 
 
 def test_no_terminal_obeys_what_a_submission_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """In names, messages and answers: neither pages nor tables nor what the commands print hold control characters."""
+    """In names, messages and answers: neither pages nor tables nor what the commands print hold
+    control characters.
+    """
     monkeypatch.setenv(VARIABLE, "seed")
     folder, out = tmp_path / "in", tmp_path / "out"
     name = "Ada" + "".join(CONTROLS).replace("\x00", "")
@@ -384,8 +419,8 @@ def test_no_terminal_obeys_what_a_submission_holds(tmp_path: Path, monkeypatch: 
         (folder / entry).mkdir(parents=True)
         (folder / entry / f"{name}.exe").touch()
     text = f"Hidden{''.join(CONTROLS)}words"
-    rows = (Row("q", text, "", 0, 3, text, hint=text, shown=((text, text),)),)
-    result = Result(name, 1, "d", rows, fault=text, machines=(text,), reruns={"q": text})
+    row = ResultRow("q", text, "", 0, 3, text, hint=text, shown=((text, text),))
+    result = Result(name, 1, "d", (row,), fault=text, machines=(text,), reruns={"q": text})
     options = ["--out", str(out), "--no-rerun", "--workers", "1"]
     printed = CliRunner().invoke(app, ["class", str(folder), *options]).output
     assert "submissions" in printed
@@ -394,15 +429,16 @@ def test_no_terminal_obeys_what_a_submission_holds(tmp_path: Path, monkeypatch: 
     write_report(hand_ins, results, [], spot_checks(results, seed="seed", alike={}), out)
     write_feedback(hand_ins, results, out, hidden=True)
     book = ["gradebook", str(folder), "--out", str(out)]
+    roster = _roster(out)
     printed += CliRunner().invoke(app, [*book, "--pending"]).output
-    printed += CliRunner().invoke(app, [*book, "--roster", str(_roster(out))]).output
-    texts = {
-        path.name: path.read_bytes().decode()
-        for path in out.rglob("*")
-        if path.suffix in (".csv", ".html")
-    }
+    printed += CliRunner().invoke(app, [*book, "--roster", str(roster)]).output
+    texts: dict[str, str] = {}
+    for path in out.rglob("*"):
+        if path.suffix in (".csv", ".html"):
+            texts[path.name] = path.read_bytes().decode()
     with zipfile.ZipFile(out / "feedback.zip") as archive:
-        texts |= {f"zip/{name}": archive.read(name).decode() for name in archive.namelist()}
+        for member in archive.namelist():
+            texts[f"zip/{member}"] = archive.read(member).decode()
     texts["gradescope"] = "".join(_texts_of(gradescope(result)))
     assert len(texts) > 10
     assert "Hidden" in "".join(texts.values())
@@ -412,7 +448,9 @@ def test_no_terminal_obeys_what_a_submission_holds(tmp_path: Path, monkeypatch: 
 
 
 def _roster(folder: Path) -> Path:
-    """Write a roster with nobody of the class, so that the command names all hand-ins as it refuses them."""
+    """Write a roster with nobody of the class, so that the command names all hand-ins as it refuses
+    them.
+    """
     path = folder / "roster"
     path.write_text("name,email\nnobody,nobody@example.edu\n")
     return path
@@ -421,14 +459,18 @@ def _roster(folder: Path) -> Path:
 def _texts_of(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
-    for part in (
-        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    ):
-        yield from _texts_of(part)
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _texts_of(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts_of(part)
 
 
 def test_a_submission_whose_name_begins_with_a_dot_is_a_row(tmp_path: Path):
-    """Students name their folders; programs that leave folders and files of their own there are known by name."""
+    """Students name their folders; programs that leave folders and files of their own there are
+    known by name.
+    """
     for name in (
         ".ada",
         "..bob",
@@ -441,19 +483,24 @@ def test_a_submission_whose_name_begins_with_a_dot_is_a_row(tmp_path: Path):
         (tmp_path / name).mkdir()
     for name in (".eve.zip", "._eve.zip"):
         (tmp_path / name).write_bytes(b"")
-    assert [one.student for one in handed_in(tmp_path)] == ["..bob", ".ada", ".eve"]
+    students = [submission.student for submission in handed_in(tmp_path)]
+    assert students == ["..bob", ".ada", ".eve"]
 
 
 def test_a_zip_beside_its_folder_is_a_row_of_its_own(tmp_path: Path):
-    """Nobody can say which of them counts, so both are shown; a zip alone is named without its ending."""
+    """Nobody can say which of them counts, so both are shown; a zip alone is named without its
+    ending.
+    """
     (tmp_path / "ada.zip").write_bytes(b"")
     assert handed_in(tmp_path) == [Handed("ada", tmp_path / "ada.zip")]
     (tmp_path / "ada").mkdir()
-    assert [one.student for one in handed_in(tmp_path)] == ["ada", "ada.zip"]
+    assert [submission.student for submission in handed_in(tmp_path)] == ["ada", "ada.zip"]
 
 
 def test_a_changed_rule_makes_kept_results_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """What a question is worth stands in its source and in what was compiled, and their hashes in the key."""
+    """What a question is worth stands in its source and in what was compiled, and their hashes in
+    the key.
+    """
     project = tmp_path / "project"
     rules = [
         project / name
@@ -476,30 +523,28 @@ def test_each_question_tells_the_instructor_who_tried_what_was_wrong_and_what_it
     def member(
         name: str, right: bool, state: str = "failed", message: str = "Seconds, not milliseconds."
     ) -> Result:
-        first = Row(
-            "q.one",
-            "One",
-            "",
-            int(right),
-            1,
-            "Right." if right else message,
-            state="" if right else state,
-        )
-        rows = (first, Row("q.two", "Two", "", 3 * right, 3, ""))
-        return Result(name, 1, "", rows=rows, answers={"q.one": 1 if right else 4})
+        if right:
+            first = ResultRow("q.one", "One", "", 1, 1, "Right.", state="")
+            answers = {"q.one": 1}
+        else:
+            first = ResultRow("q.one", "One", "", 0, 1, message, state=state)
+            answers = {"q.one": 4}
+        second = ResultRow("q.two", "Two", "", 3 * right, 3, "")
+        return Result(name, 1, "", rows=(first, second), answers=answers)
 
-    members = [
-        member("a", True),
-        member("b", True),
+    right = [member("a", True), member("b", True)]
+    wrong = [
         member("c", False),
         member("d", False, "unanswered"),
+        member("e", False),
+        member("f", False, message="Think again."),
     ]
-    one, two = question_statistics(
-        [*members, member("e", False), member("f", False, message="Think again.")]
-    )
-    assert (one["tried"], one["passed"], one["wrong"], one["not done"]) == (5, 2, 3, 1)
-    assert (one["most common mistake"], one["of so many"]) == ("Seconds, not milliseconds.", 2)
-    assert one["discrimination"] == pytest.approx(1)
-    assert one["answers each"] == 2.8, "one that was not tried counts nowhere"
-    assert two["tried"] == 6
-    assert question_statistics(members[:2])[0]["discrimination"] == ""
+    first, second = question_statistics([*right, *wrong])
+    counts = [first[column] for column in ("tried", "passed", "wrong", "not done")]
+    assert counts == [5, 2, 3, 1]
+    assert first["most common mistake"] == "Seconds, not milliseconds."
+    assert first["of so many"] == 2
+    assert first["discrimination"] == pytest.approx(1)
+    assert first["answers each"] == 2.8, "one that was not tried counts nowhere"
+    assert second["tried"] == 6
+    assert question_statistics(right)[0]["discrimination"] == ""

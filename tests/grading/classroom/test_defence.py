@@ -1,4 +1,6 @@
-"""Defence sheets: from a student's own numbers, the same for a seed, with answers for staff alone."""
+"""Defence sheets: from a student's own numbers, the same for a seed, with answers for staff
+alone.
+"""
 
 import random
 from pathlib import Path
@@ -6,14 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from grading.classroom.defence import items, of_lessons, sheet, write_sheets
-from grading.classroom.roster import Handed
+from grading.classroom.handed_in import Handed
 from grading.grade.result import Result
+
+#: What a member has measured.
+OPTIONS = ("onnx-all × 1", "openvino × 1")
 
 
 def member(name: str) -> Result:
     dice = random.Random(name)
-    names = ("onnx-all × 1", "openvino × 1")
-    samples = {one: [0.002 * dice.lognormvariate(0, 0.05) for _ in range(100)] for one in names}
+    samples: dict[str, list[float]] = {}
+    for measured in OPTIONS:
+        samples[measured] = [0.002 * dice.lognormvariate(0, 0.05) for _ in range(100)]
     return Result(student=name, part=1, digest=name, samples=samples)
 
 
@@ -28,21 +34,20 @@ def test_a_sheet_is_drawn_from_the_students_own_records_by_a_seed():
 
 def test_the_expected_ratio_is_that_of_the_medians():
     ada = member("ada")
-    first, second = (np.median(ada.samples[name]) for name in ("onnx-all × 1", "openvino × 1"))
+    first_s, second_s = (np.median(ada.samples[name]) for name in OPTIONS)
     expected = items(ada, "secret")[2].expected
-    assert any(
-        expected.startswith(f"{ratio:.3g} times") for ratio in (first / second, second / first)
-    )
+    ratios = (first_s / second_s, second_s / first_s)
+    assert any(expected.startswith(f"{ratio:.3g} times") for ratio in ratios)
 
 
 def test_only_staffs_sheet_holds_the_answers(tmp_path: Path):
     """And a name is text."""
     odd = Handed("<b>ada", tmp_path)
     folder = write_sheets([odd], [member("<b>ada")], "secret", tmp_path)
-    handed_out, staffs = (folder / f"{odd.slug}{ending}.html" for ending in ("", "-answers"))
-    assert "Expected" not in handed_out.read_text()
-    assert staffs.read_text().count("Expected") == 3 + len(of_lessons(1))
-    assert "<b>ada" not in staffs.read_text()
-    assert "No record has enough samples" in sheet(
-        Result(student="eve", part=1, digest=""), "x", answers=True
-    )
+    handed_out = (folder / f"{odd.slug}.html").read_text()
+    staffs = (folder / f"{odd.slug}-answers.html").read_text()
+    assert "Expected" not in handed_out
+    assert staffs.count("Expected") == 3 + len(of_lessons(1))
+    assert "<b>ada" not in staffs
+    nothing_measured = Result(student="eve", part=1, digest="")
+    assert "No record has enough samples" in sheet(nothing_measured, "x", answers=True)

@@ -1,4 +1,6 @@
-"""Functions in the sandbox: called on cases that were drawn outside, judged outside, and nothing to copy inside."""
+"""Functions in the sandbox: called on cases that were drawn outside, judged outside, and nothing to
+copy inside.
+"""
 
 import random
 
@@ -6,8 +8,8 @@ import pytest
 
 from grading.grade.functions import run
 from grading.grade.functions.run import run_on
-from labs.course.calls import encode
 from labs.course.question import Question
+from labs.judge.calls import encode
 from tests.tools import sandboxed
 
 pytestmark = sandboxed
@@ -16,11 +18,12 @@ pytestmark = sandboxed
 def drawn(name: str) -> list[dict]:
     """Return secret cases of a function that returns the slowest samples, at most so many."""
     dice = random.Random(f"a secret {name}")
-    given = [([dice.random() for _ in range(9)], most) for most in (1, 3, 4)]
-    return [
-        {"args": encode(list(one)), "expected": sorted(one[0])[-one[1] :], "says": "No."}
-        for one in given
-    ]
+    cases = []
+    for most in (1, 3, 4):
+        samples_s = [dice.random() for _ in range(9)]
+        slowest = sorted(samples_s)[-most:]
+        cases.append({"args": encode([samples_s, most]), "expected": slowest, "says": "No."})
+    return cases
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +47,9 @@ CELLS = {
     ),
     "surrogate": "'\ud800'\ndef slowest(samples_s, most):\n    return sorted(samples_s)[-most:]",
     "mistaken": "def slowest(samples_s, most):\n    return np.sort(samples_s)[:most]",
-    "raises": "def slowest(samples_s, most):\n    raise ValueError('the secret of ' + str(samples_s))",
+    "raises": (
+        "def slowest(samples_s, most):\n    raise ValueError('the secret of ' + str(samples_s))"
+    ),
     "names": "raise type('a secret', (Exception,), {})('a secret')",
     "prints": "import sys; _ = print('a secret'), print('a secret', file=sys.stderr), 1 / 0",
     "syntax": "def slowest(samples_s, most:\n    return 1",
@@ -61,26 +66,34 @@ def is_right(called: run.Called) -> bool:
 
 
 def test_functions_are_judged_outside_by_what_they_return_inside():
-    """The honest one is right on secret cases; nothing else is, and what a cell says never comes out."""
+    """The honest one is right on secret cases; nothing else is, and what a cell says never comes
+    out.
+    """
     rounds = {f"t.{name}.slowest": drawn(name) for name in CELLS}
-    found = run_on(rounds, {f"t.{name}.slowest": cell for name, cell in CELLS.items()}, wall_s=200)
-    came = {name: found[f"t.{name}.slowest"] for name in CELLS}
-    assert came["honest"].is_right, came["honest"].fault
-    assert {name for name, one in came.items() if is_right(one)} == {"honest", "speaks"}
-    # Of what a cell raises, the name of a built-in exception: through others, cases could be read out.
-    told = {"syntax": "SyntaxError", "names": "an exception", "prints": "ZeroDivisionError"}
-    assert {name: (came[name].fault, came[name].said) for name in told} == {
-        name: (run.NOTHING, f"it raises {said}") for name, said in told.items()
-    }
-    assert not any("secret" in f"{one.fault} {one.said}" for one in came.values())
+    cells = {f"t.{name}.slowest": cell for name, cell in CELLS.items()}
+    by_id = run_on(rounds, cells, wall_s=200)
+    called = {name: by_id[f"t.{name}.slowest"] for name in CELLS}
+    assert called["honest"].is_right, called["honest"].fault
+    assert {name for name in CELLS if is_right(called[name])} == {"honest", "speaks"}
+    # Of what a cell raises, the name of a built-in exception: through others, cases could be read
+    # out.
+    raised = {"syntax": "SyntaxError", "names": "an exception", "prints": "ZeroDivisionError"}
+    for name, error in raised.items():
+        assert called[name].fault == run.NOTHING
+        assert called[name].ending == f"it raises {error}"
+    for function in called.values():
+        assert "secret" not in function.fault
+        assert "secret" not in function.ending
 
 
 def test_a_grader_that_can_run_nothing_blames_nobody(monkeypatch):
-    """Whose kernel does not start, it says so; whose kernel does start misses a function that gives no answer."""
+    """Whose kernel does not start, it says so; whose kernel does start misses a function that gives
+    no answer.
+    """
     rounds = {"t.cell.slowest": drawn("cell")}
     cells = {"t.cell.slowest": "raise ValueError"}
     (missed,) = run_on(rounds, cells, wall_s=60).values()
-    assert (missed.said, missed.is_absent) == ("it raises ValueError", True)
+    assert (missed.ending, missed.is_absent) == ("it raises ValueError", True)
     monkeypatch.setattr(run, "_command", lambda folder: ["false"])
     (unknown,) = run_on(rounds, cells, wall_s=60).values()
     assert (unknown.fault, unknown.is_absent) == (
@@ -90,18 +103,24 @@ def test_a_grader_that_can_run_nothing_blames_nobody(monkeypatch):
 
 
 class Clock:
-    """A sandbox whose time is what a kernel and cells are said to take; no clock of this machine is read."""
+    """A sandbox whose time is what a kernel and cells are said to take; no clock of this machine is
+    read.
+    """
 
     def __init__(self, kernel_s: float) -> None:
-        self.now_s, self.kernel_s = 0.0, kernel_s
+        self.now_s = 0.0
+        self.kernel_s = kernel_s
 
     def monotonic(self) -> float:
         return self.now_s
 
     def run(self, cells, functions, cases, wall_s):
-        """Run cells as long as there is time: most write something, one writes nothing, and one ends the kernel."""
+        """Run cells as long as there is time: most write something, one writes nothing, and one
+        ends the kernel.
+        """
         left_s = wall_s - self.kernel_s
-        results, told = {}, {0: (True, "")} if left_s > 0 else {}
+        results = {}
+        endings = {0: (True, "")} if left_s > 0 else {}
         alive = True
         for place, (name, source) in enumerate(cells.items(), start=1):
             if alive and left_s > 0:
@@ -110,9 +129,9 @@ class Clock:
                 if source not in ("hangs", "nothing"):
                     results[name] = [{"value": 1}]
                 if alive and left_s > 0:
-                    told[place] = (source != "nothing", "it raises NameError")
+                    endings[place] = (source != "nothing", "it raises NameError")
         self.now_s += wall_s - max(0.0, left_s)
-        return results, told
+        return results, endings
 
 
 @pytest.mark.parametrize(
@@ -131,20 +150,21 @@ class Clock:
 def test_a_cell_that_hangs_costs_itself_and_hides_no_other(
     monkeypatch, kernel_s: int, hanging: int, excused: bool
 ):
-    """What comes behind it is judged, or missed, all the same; only where time ran out a slow grader blames nobody."""
+    """What comes behind it is judged, or missed, all the same; only where time ran out a slow
+    grader blames nobody.
+    """
     clock = Clock(kernel_s)
     monkeypatch.setattr(run, "time", clock)
     monkeypatch.setattr(run, "_in_sandbox", clock.run)
     sources = ["writes", *["hangs"] * hanging, *["writes", "nothing"] * 5]
     names = [f"t.a{place}.slowest" for place in range(len(sources))]
-    found = run_on(
-        {name: drawn(name) for name in names}, dict(zip(names, sources, strict=True)), wall_s=150
-    )
-    kept = {name for name, source in zip(names, sources, strict=True) if source == "writes"}
-    judged = {name for name in names if found[name].is_right is not None}
-    assert judged == (kept if hanging < 12 else {names[0]})
-    assert excused or all(found[name].is_absent for name in set(names) - judged)
-    assert excused == any("this grader" in one.fault for one in found.values())
+    cells = dict(zip(names, sources, strict=True))
+    called = run_on({name: drawn(name) for name in names}, cells, wall_s=150)
+    writing = {name for name in names if cells[name] == "writes"}
+    judged = {name for name in names if called[name].is_right is not None}
+    assert judged == (writing if hanging < 12 else {names[0]})
+    assert excused or all(called[name].is_absent for name in set(names) - judged)
+    assert excused == any("this grader" in function.fault for function in called.values())
 
 
 #: Each ends the kernel, pytest, or patience.
@@ -157,33 +177,33 @@ KILLERS = (
 
 
 def test_cells_that_end_their_run_take_no_other_with_them(monkeypatch):
-    """The run together is lost to the first of them; what is left runs again without it, and the honest one is right.
+    """The run together is lost to the first of them; what is left runs again without it, and the
+    honest one is right.
 
     A cell that has defined its function before it kills has still not come to its end.
     """
     # Long enough for a set-up on a machine with ten other jobs, and still short beside for ever.
     monkeypatch.setattr(run, "CELL_S", 6)
-    cells = {
-        f"t.a{place}.slowest": f"{CELLS['honest']}\nimport os\n{one}"
-        for place, one in enumerate(KILLERS)
-    }
-    found = run_on(
-        {name: drawn(name) for name in (*cells, "t.b")},
-        {**cells, "t.b": CELLS["honest"]},
-        wall_s=300,
-    )
-    assert [name for name, one in found.items() if is_right(one)] == ["t.b"]
-    assert all(found[name].is_absent for name in list(cells)[-2:])
+    cells = {}
+    for place, killer in enumerate(KILLERS):
+        cells[f"t.a{place}.slowest"] = f"{CELLS['honest']}\nimport os\n{killer}"
+    last_two = list(cells)[-2:]
+    cells["t.b"] = CELLS["honest"]
+    called = run_on({name: drawn(name) for name in cells}, cells, wall_s=300)
+    assert [name for name, function in called.items() if is_right(function)] == ["t.b"]
+    assert all(called[name].is_absent for name in last_two)
 
 
 def test_the_same_cells_run_once_where_they_were_right_and_any_others_again(monkeypatch):
-    """Of a run that was not right in everything nothing is kept: one of its cells may have disturbed another."""
+    """Of a run that was not right in everything nothing is kept: one of its cells may have
+    disturbed another.
+    """
     cases = {name: drawn(name) for name in ("t.a", "t.b")}
 
     def rerun(last: str) -> list[bool]:
         cells = {"t.a": CELLS["honest"], "t.b": CELLS[last]}
-        found = run.run_again(cells, wanted=set(cells), cases=cases, wall_s=300)
-        return [is_right(found[name]) for name in cells]
+        called = run.run_again(cells, wanted=set(cells), cases=cases, wall_s=300)
+        return [is_right(called[name]) for name in cells]
 
     assert [rerun("honest"), rerun("mistaken")] == [[True, True], [True, False]]
     ran = []

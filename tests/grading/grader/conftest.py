@@ -1,15 +1,30 @@
 """Whole hand-ins of the course's parts: notebooks, ledger, and the model that is recommended."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from grading.grade.grader import Setup
 from grading.grade.result import Result
 from labs.course.assignment import assignment
 from tests.grading.whole import hand_in
+
+
+def with_parts(names: Iterable[str]) -> list[ParameterSet]:
+    """Pair each name with each part; each name takes its turn at one part, and its others are
+    `slow`. A whole hand-in is graded in some seconds.
+    """
+    parts = list(assignment().parts)
+    pairs = []
+    for place, name in enumerate(names):
+        for part in parts:
+            is_its_turn = part == parts[place % len(parts)]
+            marks = [] if is_its_turn else [pytest.mark.slow]
+            pairs.append(pytest.param(name, part, marks=marks, id=f"{name}-{part}"))
+    return pairs
 
 
 @pytest.fixture(scope="session")
@@ -39,15 +54,20 @@ def quick(pictures: Path) -> Setup:
 
 @pytest.fixture(scope="module")
 def came() -> Iterator[Callable[[str, Result, bool], None]]:
-    """Return a function that notes what came of a row's hand-in in a part, and whether a person was told of it."""
-    rows: dict[str, list[str]] = {}
+    """Return a function that notes what came of a row's hand-in in a part, and whether a person was
+    told of it.
+    """
+    rows: dict[str, dict[int, str]] = {}
 
-    def note(row: str, result: Result, told: bool) -> None:
-        rows.setdefault(row, []).append(
-            f"{100 * result.grade / result.worth:.0f} %{', told' * told}"
-        )
+    def note(row: str, result: Result, is_reported: bool) -> None:
+        share = f"{100 * result.grade / result.worth:.0f} %"
+        rows.setdefault(row, {})[result.part] = f"{share}, told" if is_reported else share
 
     yield note
-    parts = assignment().parts
-    print(f"\n| | {' | '.join(f'part {part}' for part in parts)} |\n|{'---|' * (len(parts) + 1)}")
-    print(*(f"| {row} | {' | '.join(cells)} |" for row, cells in rows.items()), sep="\n")
+    parts = list(assignment().parts)
+    columns = [f"part {part}" for part in parts]
+    print()
+    print(f"| | {' | '.join(columns)} |")
+    print("|" + "---|" * (len(columns) + 1))
+    for row, cells in rows.items():
+        print(f"| {row} | {' | '.join(cells.get(part, '') for part in parts)} |")

@@ -1,4 +1,6 @@
-"""The grader grades itself, on evidence: the reference earns all, and whatever is missing or made up earns nothing."""
+"""The grader grades itself, on evidence: the reference earns all, and whatever is missing or made
+up earns nothing.
+"""
 
 import json
 import signal
@@ -12,7 +14,7 @@ from typer.testing import CliRunner
 import grading.grade.grader as grader
 from grading.__main__ import app
 from grading.builder.notebook import build, text_of
-from grading.grade.artefacts.again import Opened
+from grading.grade.artefacts.reopen import Opened
 from grading.grade.contradictions import examine
 from grading.grade.deadline import TooLongError, deadline
 from grading.grade.functions.run import NOTHING, Called
@@ -36,11 +38,8 @@ def earned(result: Result) -> dict[str, int]:
 
 def lost(result: Result) -> dict[str, str]:
     """Return what was judged and did not earn its points, with the reason."""
-    return {
-        row.id: row.message
-        for row in result.rows
-        if row.points < row.possible and not row.is_pending
-    }
+    judged = [row for row in result.rows if not row.is_pending]
+    return {row.id: row.message for row in judged if row.points < row.possible}
 
 
 @sandboxed
@@ -79,9 +78,15 @@ def test_a_result_survives_its_own_form(submission: Path, quick: Setup):
     assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
     assert line(result)["student"] == "ada"
     form = gradescope(result)
-    # Nothing was opened here, so that all of it is pending; the rest is for taking part, and worth what it always is.
-    told = [test for row, test in zip(result.counted, form["tests"], strict=True) if not row.opened]
-    assert form["score"] == pytest.approx(sum(test["max_score"] for test in told), abs=0.05)
+    # Nothing was opened here, so that all of it is pending; the rest is for taking part, and worth
+    # what it always is.
+    taking_part = 0.0
+    *rows, leases = form["tests"]
+    assert (leases["score"], leases["max_score"]) == (0, 10)
+    for row, test in zip(result.counted, rows, strict=True):
+        if not row.opened:
+            taking_part += test["max_score"]
+    assert form["score"] == pytest.approx(taking_part, abs=0.05)
     assert result.grade + result.pending_grade == pytest.approx(result.worth)
 
 
@@ -92,7 +97,9 @@ def test_a_result_survives_its_own_form(submission: Path, quick: Setup):
 def test_whatever_the_grader_stumbles_over_is_pending_and_told(
     submission: Path, monkeypatch, step, kind: str
 ):
-    """Any exception or none at all, in any step: nothing is lost or earned by it, and no other point is worth more."""
+    """Any exception or none at all, in any step: nothing is lost or earned by it, and no other
+    point is worth more.
+    """
 
     def stumbles(work) -> None:
         while kind == "TooLongError":
@@ -100,9 +107,9 @@ def test_whatever_the_grader_stumbles_over_is_pending_and_told(
         raise RecursionError("a bug of ours")
 
     stumbles.__name__ = step.__name__
-    monkeypatch.setattr(
-        grader, "STEPS", tuple(stumbles if one is step else one for one in grader.STEPS)
-    )
+    steps = list(grader.STEPS)
+    steps[steps.index(step)] = stumbles
+    monkeypatch.setattr(grader, "STEPS", tuple(steps))
     monkeypatch.setattr(grader, "_IN_PROCESS", (stumbles,))
     monkeypatch.setattr(grader, "_STEP_S", 6)
     for broken in ("run_again", "open_again"):
@@ -122,11 +129,13 @@ def test_one_file_that_the_grader_could_not_open_is_pending_alone(whole, monkeyp
     unopened: dict[str, Opened] = {}
 
     def open_again(questions: list[Question], records: Records) -> dict[str, Opened]:
-        return {one.id: Opened(Verdict(State.PASSED, "")) for one in questions} | unopened
+        right = Opened(Verdict(State.PASSED, ""))
+        return {asked.id: right for asked in questions} | unopened
 
-    monkeypatch.setattr(
-        grader, "run_again", lambda *_, wanted, **__: {one: Called(is_right=True) for one in wanted}
-    )
+    def run_again(cells: dict[str, str], *, wanted: set[str], **limits: object):
+        return dict.fromkeys(wanted, Called(is_right=True))
+
+    monkeypatch.setattr(grader, "run_again", run_again)
     monkeypatch.setattr(grader, "open_again", open_again)
     folder, setup = whole(3), Setup(measure=False, cases={})
     honest = grade(folder, part=3, setup=setup)
@@ -141,10 +150,10 @@ def test_a_question_without_end_costs_itself_alone(submission: Path, quick: Setu
     """What one record does to one judge is for a person to see, and no other point's."""
     honest = question._JUDGES["function"]
 
-    def judge(one: Question, records: Records) -> Verdict:
-        while one.id == FUNCTION:
+    def judge(asked: Question, records: Records) -> Verdict:
+        while asked.id == FUNCTION:
             pass
-        return honest(one, records)
+        return honest(asked, records)
 
     monkeypatch.setitem(question._JUDGES, "function", judge)
     monkeypatch.setattr(grader, "_CHECKPOINT_S", 4)
@@ -177,46 +186,39 @@ ANSWER = {"type": "answer", "question": FUNCTION, "made_at": "2026-01-01T00:00:0
 def swollen(path: Path) -> None:
     """Fill the ledger up to its caps: a record of 200,000 samples, and thousands of small ones."""
     lines = path.read_text().splitlines()
-    one = next(
-        json.loads(line) for line in lines if '"kind":"latency","option":"torch-eager"' in line
-    )
-    huge = {
-        **one,
-        "record_id": "a" * 32,
-        "samples": [0.01 + number * 1e-8 for number in range(200_000)],
-    }
-    small = [
-        {
-            **one,
-            "record_id": f"{number:032x}",
-            "samples": [0.01 + number * 1e-6 + n * 1e-7 for n in range(20)],
-        }
-        for number in range(4_000)
-    ]
-    path.write_text("".join(f"{line}\n" for line in [*lines, *map(json.dumps, [*small, huge])]))
+    latencies = [line for line in lines if '"kind":"latency","option":"torch-eager"' in line]
+    record = json.loads(latencies[0])
+    for number in range(4_000):
+        first_s = 0.01 + number * 1e-6
+        small = [first_s + place * 1e-7 for place in range(20)]
+        lines.append(json.dumps({**record, "record_id": f"{number:032x}", "samples": small}))
+    huge = [0.01 + place * 1e-8 for place in range(200_000)]
+    lines.append(json.dumps({**record, "record_id": "a" * 32, "samples": huge}))
+    path.write_text("".join(f"{line}\n" for line in lines))
 
 
 def answers(*values: object) -> Callable[[Path], None]:
-    """Return what answers every question with each of these values in turn; the newest one counts."""
+    """Return what answers every question with each of these values in turn; the newest one
+    counts.
+    """
 
     def spoil(path: Path) -> None:
-        given = [
-            {**ANSWER, "question": id, "value": value} for value in values for id in all_questions()
-        ]
-        lines = [
-            json.dumps(one | {"record_id": f"{place:032x}"}) for place, one in enumerate(given)
-        ]
-        path.write_text("\n".join([path.read_text().strip(), *lines, ""]))
+        lines = [path.read_text().strip()]
+        for value in values:
+            for id in all_questions():
+                record_id = f"{len(lines):032x}"
+                answer = {**ANSWER, "question": id, "value": value, "record_id": record_id}
+                lines.append(json.dumps(answer))
+        path.write_text("\n".join([*lines, ""]))
 
     return spoil
 
 
+WRONG_FORMS = ({}, [], "", 1e308, -1, True, [[[]]], {"option": ["x"]}, "\ud800")
 #: What is done to the ledger's file.
 HOSTILE: dict[str, Callable[[Path], None]] = {
     "as much as the caps allow": swollen,
-    "answers of every wrong form": answers(
-        {}, [], "", 1e308, -1, True, [[[]]], {"option": ["x"]}, "\ud800"
-    ),
+    "answers of every wrong form": answers(*WRONG_FORMS),
     "answers with no end of text": answers("A" * 20_000),
     "answers with markup": answers("<b>bold</b>"),
 }
@@ -227,7 +229,9 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
 def test_a_hostile_ledger_is_graded_like_any_other(
     wholes, submission: Path, quick: Setup, name: str
 ):
-    """No fault of the grader's, at most the reference's points; of page and form, nothing that came is obeyed."""
+    """No fault of the grader's, at most the reference's points; of page and form, nothing that came
+    is obeyed.
+    """
     HOSTILE[name](submission / "ledger.jsonl")
     (submission / "<img src=x onerror=alert(1)>.onnx").write_bytes(b"x")
     result = grade(submission, part=1, student="<script>alert(1)</script>", setup=quick)
@@ -240,8 +244,10 @@ def test_a_hostile_ledger_is_graded_like_any_other(
 
 @pytest.mark.parametrize("part", RECORDED)
 def test_nothing_in_an_honest_recording_is_set_aside(part: int):
-    """Rehearsals beside other work, cold starts and overload included: noise is no cheating, in any part."""
-    assert [str(one) for one in examine(recorded(part)).findings] == []
+    """Rehearsals beside other work, cold starts and overload included: noise is no cheating, in any
+    part.
+    """
+    assert [str(finding) for finding in examine(recorded(part)).findings] == []
 
 
 def test_a_part_of_which_nothing_can_be_opened_is_said_beforehand(tmp_path: Path):
@@ -261,8 +267,10 @@ def test_a_part_of_which_nothing_can_be_opened_is_said_beforehand(tmp_path: Path
 
 
 def test_how_a_functions_cell_ended_is_for_staff_alone(submission: Path, quick: Setup, monkeypatch):
-    """Rows of public checks are seen before the grades are out, and hidden ones by next year's students."""
-    ended = Called(fault=NOTHING, is_absent=True, said="it raises ZeroDivisionError")
+    """Rows of public checks are seen before the grades are out, and hidden ones by next year's
+    students.
+    """
+    ended = Called(fault=NOTHING, is_absent=True, ending="it raises ZeroDivisionError")
     monkeypatch.setattr(grader, "run_again", lambda *_, wanted, **__: {FUNCTION: ended})
     result = grade(submission, part=1, setup=replace(quick, rerun=True))
     assert result.reruns == {FUNCTION: "it raises ZeroDivisionError"}

@@ -1,6 +1,7 @@
 """The red team as one table: what an attack earns of each part at most, and who is told of it.
 
-``pytest -s`` prints it. Behind its rows stand those of neighbours, who may earn points: of one, the talk alone decides.
+``pytest -s`` prints it. Behind its rows stand those of neighbours, who may earn points: of one, the
+talk alone decides.
 """
 
 import ast
@@ -14,19 +15,21 @@ from pathlib import Path
 
 import pytest
 
-import grading.grade.artefacts.again as again
 import grading.grade.grader as grader
 from grading.builder.notebook import build, text_of
-from grading.classroom.likeness import alike, said_of
+from grading.classroom.likeness import alike, reasons_of
+from grading.grade.artefacts import reopen
 from grading.grade.functions import run
 from grading.grade.grader import Setup, grade
-from grading.grade.result import spot_checks
+from grading.grade.result import Result, spot_checks
 from grading.grade.sandbox import abilities
 from labs.course.assignment import assignment
 from labs.course.points import TAKING_PART
 from labs.course.question import HANDED, Question, all_questions
 from tests.grading import forged
 from tests.grading.classroom import attacks
+from tests.grading.composer import MODELS, RECOMMENDING, Composer
+from tests.grading.grader.conftest import with_parts
 from tests.grading.recorded import MODEL, written
 from tests.questions.test_what_ships import nearest, published_texts, returned_texts
 from tests.tools import sandboxed
@@ -36,16 +39,15 @@ pytestmark = [pytest.mark.timeout(600), sandboxed]
 PARTS = tuple(assignment().parts)
 SETUP = Setup(seed="a test's secret", rerun_s=400)
 
-#: What somebody does to a whole hand-in's folder, given the part: what is left is what was not worked for.
+#: What somebody does to a whole hand-in's folder, given the part: what is left is what was not
+#: worked for.
 Spoil = Callable[[Path, int], None]
 
 
 def entries_of(folder: Path) -> list[dict]:
     """Return a hand-in's entries."""
-    return [
-        json.loads(line)
-        for line in (folder / "ledger.jsonl").read_text(encoding="utf-8").splitlines()
-    ]
+    text = (folder / "ledger.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def keep(folder: Path, entries: list[dict]) -> None:
@@ -58,27 +60,30 @@ def stubs(folder: Path, part: int) -> None:
     for lesson in assignment().lessons(part):
         (folder / lesson.notebook.name).write_text(text_of(build(lesson)), encoding="utf-8")
     (folder / "ledger.jsonl").write_text("")
-    (folder / MODEL.name).unlink()
+    for model in folder.glob("*.onnx"):
+        model.unlink()
 
 
 def functions_of(entries: list[dict]) -> list[dict]:
     """Return the answers that are functions."""
-    return [
-        one for one in entries if isinstance(one.get("value"), dict) and "source" in one["value"]
-    ]
+    answers = [entry for entry in entries if isinstance(entry.get("value"), dict)]
+    return [answer for answer in answers if "source" in answer["value"]]
 
 
 def reworked(
     folder: Path, cell: Callable[[Question, str], str], texts: Callable[[str, str], str]
 ) -> None:
-    """Put others in the place of the functions' cells and of the texts that were handed over, by what is there."""
+    """Put others in the place of the functions' cells and of the texts that were handed over, by
+    what is there.
+    """
     entries = entries_of(folder)
-    for one in functions_of(entries):
-        one["value"]["source"] = cell(all_questions()[one["question"]], one["value"]["source"])
-    for name, file in (
-        pair for one in entries for pair in one.get("seen", {}).get(HANDED, {}).items()
-    ):
-        file |= {"text": texts(name, file["text"])} if "text" in file else {}
+    for answer in functions_of(entries):
+        asked = all_questions()[answer["question"]]
+        answer["value"]["source"] = cell(asked, answer["value"]["source"])
+    for entry in entries:
+        for name, file in entry.get("seen", {}).get(HANDED, {}).items():
+            if "text" in file:
+                file["text"] = texts(name, file["text"])
     keep(folder, entries)
 
 
@@ -88,9 +93,11 @@ def typed(
     texts: Callable[[str, str], str] = lambda name, right: "",
     cell: Callable[[Question, str], str] = lambda asked, right: "",
 ) -> None:
-    """Type the ledger of somebody who did everything, without making anything; files are described."""
+    """Type the ledger of somebody who did everything, without making anything; files are
+    described.
+    """
     reworked(folder, cell, texts)
-    for path in (*folder.glob("*.ipynb"), folder / MODEL.name):
+    for path in (*folder.glob("*.ipynb"), *folder.glob("*.onnx")):
         path.unlink()
 
 
@@ -100,13 +107,15 @@ def with_cells(source: Callable[[Question], str]) -> Spoil:
 
 
 def with_programs(program: str, beside: str = "") -> Spoil:
-    """Return an attack that types the ledger, and hands over this program in the place of each; modules beside it."""
+    """Return an attack that types the ledger, and hands over this program in the place of each;
+    modules beside it.
+    """
 
     def spoil(folder: Path, part: int) -> None:
         typed(folder, part, lambda name, right: program if name.endswith(".py") else "# as asked")
         entries = entries_of(folder)
-        for one in entries:
-            handed = one.get("seen", {}).get(HANDED, {})
+        for entry in entries:
+            handed = entry.get("seen", {}).get(HANDED, {})
             if beside and any(name.endswith(".py") for name in handed):
                 handed |= {f"{name}.py": {"text": beside} for name in forged.MODULES}
         keep(folder, entries)
@@ -120,7 +129,9 @@ def prints_brackets(name: str, right: str) -> str:
 
 
 def from_the_future(folder: Path, part: int) -> None:
-    """Say that notebooks were run with a Python that no grader has, which alone knows the cells' syntax."""
+    """Say that notebooks were run with a Python that no grader has, which alone knows the cells'
+    syntax.
+    """
     with_cells(lambda asked: f"def {asked.name}(*arguments): yes, of course")(folder, part)
     notebook = {
         "nbformat": 4,
@@ -132,15 +143,15 @@ def from_the_future(folder: Path, part: int) -> None:
 
 
 def published(folder: Path, part: int) -> None:
-    """Hand over what ships and is nearest to a right answer: a text, or a function of whatever name."""
-    texts = [*published_texts().values(), *returned_texts()[1].values()]
-    functions = [text for name, text in published_texts().items() if name.endswith(".py")]
-    functions = [
-        ast.unparse(one)
-        for text in functions
-        for one in ast.walk(ast.parse(text))
-        if _is_function(one)
-    ]
+    """Hand over what ships and is nearest to a right answer: a text, or a function of whatever
+    name.
+    """
+    _, returned = returned_texts()
+    texts = [*published_texts().values(), *returned.values()]
+    functions: list[str] = []
+    for name, text in published_texts().items():
+        if name.endswith(".py"):
+            functions += map(ast.unparse, filter(_is_function, ast.walk(ast.parse(text))))
 
     def renamed(asked: Question, right: str) -> str:
         tree = ast.parse(nearest(functions, right))
@@ -155,7 +166,9 @@ def _is_function(node: ast.AST) -> bool:
 
 
 def among_classmates(folder: Path, part: int) -> None:
-    """Type the ledger, with cells that look for a neighbour's; one who did everything lies beside it."""
+    """Type the ledger, with cells that look for a neighbour's; one who did everything lies beside
+    it.
+    """
     shutil.copytree(folder, folder.with_name("neighbour"))
     with_cells(lambda asked: forged.from_classmates(asked, folder.parent))(folder, part)
 
@@ -163,15 +176,16 @@ def among_classmates(folder: Path, part: int) -> None:
 def without_walls(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Let the grader find every program of this machine but bubblewrap."""
     (folder / "bin").mkdir()
-    programs = [
-        one for place in os.get_exec_path() if Path(place).is_dir() for one in Path(place).iterdir()
-    ]
-    for name, program in {one.name: one for one in programs if one.name != "bwrap"}.items():
+    programs: dict[str, Path] = {}
+    for place in filter(Path.is_dir, map(Path, os.get_exec_path())):
+        programs |= {program.name: program for program in place.iterdir()}
+    programs.pop("bwrap", None)
+    for name, program in programs.items():
         (folder / "bin" / name).symlink_to(program)
     monkeypatch.setenv("PATH", str(folder / "bin"))
     here = abilities.__wrapped__()
     assert not here.bubblewrap
-    for module in (run, again, grader):
+    for module in (run, reopen, grader):
         monkeypatch.setattr(module, "abilities", lambda: here)
 
 
@@ -186,8 +200,8 @@ class Attack:
     """One way of having what was not done."""
 
     spoil: Spoil
-    #: A part of what a person is told, where more than points for taking part was claimed.
-    told: str = ""
+    #: A part of the reason that a person gets, where more than points for taking part was claimed.
+    reason: str = ""
     #: What is done to the grader's own machine.
     host: Callable[[pytest.MonkeyPatch, Path], None] | None = None
     setup: Setup = SETUP
@@ -229,44 +243,94 @@ WITHOUT_WORK: dict[str, Attack] = {
 }
 
 
-@pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("name", WITHOUT_WORK)
+@pytest.mark.parametrize(("name", "part"), with_parts(WITHOUT_WORK))
 def test_without_the_work_a_fifth_of_a_part_at_most(
     whole, pictures: Path, came, name: str, part: int, monkeypatch
 ):
     """And whoever claims more is a line for a person."""
-    attack, folder = WITHOUT_WORK[name], whole(part)
+    attack = WITHOUT_WORK[name]
+    folder = whole(part)
     monkeypatch.setattr(run, "CELL_S", attack.cell_s)
     attack.spoil(folder, part)
     if attack.host:
         attack.host(monkeypatch, folder.parent)
     result = grade(folder, part=part, student="x", setup=replace(attack.setup, pictures=pictures))
-    told = [reason for one in spot_checks([result], seed="x", share=0) for reason in one.reasons]
-    came(name, result, bool(told))
+    reasons = reasons_for(result)
+    came(name, result, bool(reasons))
     assert bool(result.fault) == bool(attack.host)
     assert not (folder.parent / "ran").exists(), "a cell reached what lies beside its folder"
     assert result.grade <= TAKING_PART * result.worth + 1e-9
-    assert any(attack.told in reason for reason in told) or not attack.told
+    assert any(attack.reason in reason for reason in reasons) or not attack.reason
+
+
+#: What is composed, by the row's name: the form of its model. Part 3 recommends none.
+COMPOSED = {f"composed, with {form}": form for form in MODELS}
+COMPOSED_ROWS = [
+    (name, part)
+    for name in COMPOSED
+    for part in PARTS
+    if part in RECOMMENDING or name == min(COMPOSED)
+]
+
+#: What composing adds to a typed ledger's share at most.
+COMPOSING = 0.03
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "part"), COMPOSED_ROWS)
+def test_what_a_program_composes_adds_three_points_in_a_hundred_at_most(
+    whole, pictures: Path, came, name: str, part: int
+):
+    """And a person is told; ``pytest -s`` prints what was composed of what."""
+    folder = whole(part)
+    composer = Composer(seed=1, model=COMPOSED[name])
+    composer(folder, part)
+    result = grade(folder, part=part, student="x", setup=replace(SETUP, pictures=pictures))
+    reasons = reasons_for(result)
+    came(name, result, bool(reasons))
+    print(f"\n{name}, part {part}:", *composer.log, sep="\n  ")
+    print(
+        "earned:",
+        *(row.id for row in result.rows if row.points and row.opened),
+        *reasons,
+        sep="\n  ",
+    )
+    assert result.fault == ""
+    assert result.grade <= (TAKING_PART + COMPOSING) * result.worth + 1e-9
+    assert any(AGAIN in reason for reason in reasons)
+
+
+def reasons_for(result: Result) -> list[str]:
+    """Return why a person is to look at a hand-in, but for the random draw."""
+    checks = spot_checks([result], seed="x", share=0)
+    return [reason for check in checks for reason in check.reasons]
 
 
 def redrawn(entries: list[dict], dice: random.Random) -> list[dict]:
-    """Return a neighbour's ledger under new ids, in other words, with times drawn again from nine quantiles."""
+    """Return a neighbour's ledger under new ids, in other words, with times drawn again from nine
+    quantiles.
+    """
     entries = attacks.with_ids_of_its_own(entries, dice)
-    for one in entries:
-        if one.get("kind") in ("latency", "throughput", "load"):
-            ordered = sorted(one["samples"])
-            marks = [ordered[round(place * (len(ordered) - 1) / 8)] for place in range(9)]
-            spread = [dice.uniform(0, 8) for _ in ordered]
-            one["samples"] = [
-                marks[int(x)] + (x % 1) * (marks[int(x) + 1] - marks[int(x)]) for x in spread
-            ]
-        elif one["type"] == "answer" and isinstance(one["value"], dict):
-            one["value"] |= {
-                name: f"{text} And {dice.random()}."
-                for name, text in one["value"].items()
-                if name in ("price", "would_change_my_mind")
-            }
+    for entry in entries:
+        if entry.get("kind") in ("latency", "throughput", "load"):
+            entry["samples"] = _from_quantiles(sorted(entry["samples"]), dice)
+        elif entry["type"] == "answer" and isinstance(entry["value"], dict):
+            for name, text in entry["value"].items():
+                if name in ("price", "would_change_my_mind"):
+                    entry["value"][name] = f"{text} And {dice.random()}."
     return entries
+
+
+def _from_quantiles(ordered: list[float], dice: random.Random) -> list[float]:
+    """Return as many samples, drawn between nine quantiles of these."""
+    last = len(ordered) - 1
+    marks = [ordered[round(eighth * last / 8)] for eighth in range(9)]
+    samples = []
+    for _ in ordered:
+        place, share = divmod(dice.uniform(0, 8), 1)
+        low, high = marks[int(place)], marks[int(place) + 1]
+        samples.append(low + share * (high - low))
+    return samples
 
 
 def as_they_are(folder: Path, part: int) -> None:
@@ -283,7 +347,7 @@ def samples_only(folder: Path, part: int) -> None:
     """Take a neighbour's records alone, under new ids."""
     dice = random.Random(8)
     entries = attacks.with_ids_of_its_own(entries_of(folder), dice)
-    keep(folder, [one for one in entries if one["type"] != "answer"])
+    keep(folder, [entry for entry in entries if entry["type"] != "answer"])
 
 
 class Reworded(ast.NodeTransformer):
@@ -291,11 +355,9 @@ class Reworded(ast.NodeTransformer):
 
     def visit_Return(self, node: ast.Return) -> list[ast.stmt]:
         """Return two statements in place of one."""
-        return (
-            ast.parse(f"result = {ast.unparse(node.value)}\nif True: return result").body
-            if node.value
-            else [node]
-        )
+        if node.value is None:
+            return [node]
+        return ast.parse(f"result = {ast.unparse(node.value)}\nif True: return result").body
 
 
 def rewritten(folder: Path, part: int) -> None:
@@ -304,16 +366,16 @@ def rewritten(folder: Path, part: int) -> None:
     def reword(code: str) -> str:
         return ast.unparse(Reworded().visit(ast.parse(code)))
 
+    def reword_file(name: str, text: str) -> str:
+        return reword(text) if name.endswith(".py") else f"{text}\n# all mine\n"
+
     drawn_again(folder, part)
-    reworked(
-        folder,
-        lambda asked, right: reword(right),
-        lambda name, right: reword(right) if name.endswith(".py") else f"{right}\n# all mine\n",
-    )
+    reworked(folder, lambda asked, right: reword(right), reword_file)
 
 
-#: What is done with a neighbour's hand-in, and the parts in which likeness sees it; in others only the talk decides.
-#: Part 2 asks for two functions, and those of five have to be alike before that tells anything.
+#: What is done with a neighbour's hand-in, and the parts in which likeness sees it; in others only
+#: the talk decides. Part 2 asks for two functions, and those of five have to be alike before that
+#: tells anything.
 NEIGHBOURS: dict[str, tuple[Spoil, Sequence[int]]] = {
     "a neighbour's files as they are": (as_they_are, PARTS),
     "a neighbour's ledger redrawn from quantiles": (drawn_again, (1, 3)),
@@ -322,23 +384,23 @@ NEIGHBOURS: dict[str, tuple[Spoil, Sequence[int]]] = {
 }
 
 
-@pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("name", NEIGHBOURS)
+@pytest.mark.parametrize(("name", "part"), with_parts(NEIGHBOURS))
 def test_with_anothers_files_a_group(whole, wholes, pictures: Path, came, name: str, part: int):
-    """It may earn points; a person sees the two side by side, unless all of it is in other words."""
-    folder, (spoil, seen_in) = whole(part), NEIGHBOURS[name]
+    """It may earn points; a person sees the two side by side, unless all of it is in other
+    words.
+    """
+    folder = whole(part)
+    spoil, seen_in = NEIGHBOURS[name]
     spoil(folder, part)
     setup = replace(SETUP, pictures=pictures)
-    ada = grade(
-        wholes[part], part=part, student="ada", setup=replace(setup, measure=False, rerun=False)
-    )
-    results = [ada, grade(folder, part=part, student="eve", setup=setup)]
-    checks = spot_checks(results, seed="x", share=0, alike=said_of(alike(results)))
-    seen = sorted(
-        one.student for one in checks if any("shared with" in reason for reason in one.reasons)
-    )
-    came(name, results[1], bool(seen))
-    assert seen == ["ada", "eve"] * (part in seen_in), "who copied whom nobody knows"
+    evidence_alone = replace(setup, measure=False, rerun=False)
+    ada = grade(wholes[part], part=part, student="ada", setup=evidence_alone)
+    eve = grade(folder, part=part, student="eve", setup=setup)
+    checks = spot_checks([ada, eve], seed="x", share=0, alike=reasons_of(alike([ada, eve])))
+    shared = [check.student for check in checks if "shared with" in " ".join(check.reasons)]
+    came(name, eve, bool(shared))
+    expected = ["ada", "eve"] if part in seen_in else []
+    assert sorted(shared) == expected, "who copied whom nobody knows"
 
 
 #: What is asked of the recommended file.
@@ -351,25 +413,30 @@ def relabelled(folder: Path) -> None:
 
 
 def raised(folder: Path) -> None:
-    """Let the recommended file be right on ten points more than it is, in its record and in what is quoted."""
+    """Let the recommended file be right on ten points more than it is, in its record and in what is
+    quoted.
+    """
     entries = entries_of(folder)
     record = attacks.chosen(entries)
     attacks.raised(record, 10)
-    for one in entries:
-        if one.get("question") == "defend.choice":
-            one["value"]["evidence"]["right"] = round(sum(record["samples"]))
+    for entry in entries:
+        if entry.get("question") == "defend.choice":
+            entry["value"]["evidence"]["right"] = round(sum(record["samples"]))
     keep(folder, entries)
 
 
 def by_heart(folder: Path) -> None:
-    """Hand in a file of 8-bit weights that knows the public pictures; hash, size and classes are its records'."""
-    entries, made = attacks.by_heart(entries_of(folder), attacks.public_pictures()[0])
-    (folder / MODEL.name).write_bytes(made)
+    """Hand in a file of 8-bit weights that knows the public pictures; hash, size and classes are
+    its records'.
+    """
+    pixels, *_ = attacks.public_pictures()
+    entries, model = attacks.by_heart(entries_of(folder), pixels)
+    (folder / MODEL.name).write_bytes(model)
     keep(folder, entries)
 
 
 @pytest.mark.parametrize(
-    ("spoil", "worthless", "told"),
+    ("spoil", "worthless", "reason"),
     [
         (relabelled, ARTEFACTS, "under another class than theirs"),
         (raised, {"defend.same_classes"}, "not when opened again"),
@@ -388,12 +455,11 @@ def by_heart(folder: Path) -> None:
     ids=["other classes", "a raised accuracy", "by heart", "no file", "another file"],
 )
 def test_a_file_that_is_not_what_its_record_says_earns_none_of_its_points(
-    whole, pictures: Path, spoil, worthless: set[str], told: str
+    whole, pictures: Path, spoil, worthless: set[str], reason: str
 ):
     """And a person is told."""
     folder = whole(1)
     spoil(folder)
     result = grade(folder, part=1, student="x", setup=Setup(pictures=pictures, rerun=False))
     assert {row.id for row in result.rows if row.points} & worthless == set()
-    reasons = [reason for one in spot_checks([result], seed="x", share=0) for reason in one.reasons]
-    assert any(told in reason for reason in reasons)
+    assert reason in "\n".join(reasons_for(result))

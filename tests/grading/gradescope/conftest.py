@@ -1,7 +1,9 @@
-"""A tree like Gradescope's, with the unpacked zip, an environment, a submission, and ``run_autograder`` started in it.
+"""A tree like Gradescope's, with the unpacked zip, an environment, a submission, and
+``run_autograder`` started in it.
 
-One thing differs from Gradescope: ``setup.sh`` installs packages over the network, and here ``venv`` is a new
-environment that lends this one's packages, without the checkout, which would otherwise lend what the zip lacks.
+One thing differs from Gradescope: ``setup.sh`` installs packages over the network, and here
+``venv`` is a new environment that lends this one's packages, without the checkout, which would
+otherwise lend what the zip lacks.
 """
 
 import compileall
@@ -26,7 +28,9 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def unpack(package: Path, folder: Path) -> Path:
-    """Unpack a zip by a tool that forgets modes, compile it as ``setup.sh`` compiles it, and return where it lies."""
+    """Unpack a zip by a tool that forgets modes, compile it as ``setup.sh`` compiles it, and return
+    where it lies.
+    """
     with zipfile.ZipFile(package) as archive:
         archive.extractall(folder)
     (folder / "run_autograder").chmod(0o755)
@@ -47,7 +51,8 @@ def planted(unpacked: Path, part: int = 1) -> Iterator[Tree]:
         # In time by the student's own extension, late by the assignment's date.
         shutil.copy(Path(__file__).with_name("submission_metadata.json"), root)
         venv.create(root / "venv", symlinks=True)
-        # A .pth file's lines are paths only: the editable checkout's own .pth is not read from there.
+        # A .pth file's lines are paths only: the editable checkout's own .pth is not read from
+        # there.
         lent = root / "venv" / "lib" / "python3.11" / "site-packages" / "lent.pth"
         lent.write_text(sysconfig.get_path("purelib") + "\n")
         yield Tree(root, part)
@@ -62,7 +67,9 @@ def _unpacked(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tree(_unpacked: Path, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tree]:
-    """Return a tree with nothing handed in, of part 1 or of the part that a test is parametrized with."""
+    """Return a tree with nothing handed in, of part 1 or of the part that a test is parametrized
+    with.
+    """
     part, source = getattr(request, "param", 1), _unpacked
     if part != 1:
         source = unpack(

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from grading.__main__ import app
-from grading.grade.artefacts.again import is_model, reader
+from grading.grade.artefacts.reopen import is_model
 from grading.gradescope.package import PACKAGES, build_package
 from labs.course import cells
 from labs.course.assignment import assignment
@@ -31,12 +31,11 @@ NAMED = {
     "google": "onnx",
     "jinja2": "Jinja2",
     "markupsafe": "Jinja2",
-    "yaml": "PyYAML",
     "starlette": "fastapi",
 }
 
-#: Imported where a machine is looked at or a widget or a first cell is shown, which the grader never does; and what
-#: lies beside a student's app under that name.
+#: Imported where a machine is looked at or a widget or a first cell is shown, which the grader
+#: never does; and what lies beside a student's app under that name.
 NOT_THERE = {
     "IPython",
     "intake",
@@ -45,6 +44,7 @@ NOT_THERE = {
     "openvino",
     "pynvml",
     "safetensors",
+    "timm",
     "torch",
     "torchvision",
 }
@@ -52,9 +52,9 @@ NOT_THERE = {
 #: What judges records and answers, and what opens files again.
 READERS = sorted(
     {
-        reader(one).partition(":")[0]
-        for one in all_questions().values()
-        if one.reads and not one.told and not is_model(one)
+        asked.reads.partition(":")[0]
+        for asked in all_questions().values()
+        if asked.reads and not asked.told and not is_model(asked)
     }
 )
 
@@ -84,7 +84,9 @@ def test_the_contract_s_files_are_at_the_root_and_secrets_are_closed(package: Pa
 
 
 def test_no_solution_and_no_seed_is_in_the_zip(texts: dict[str, str]):
-    """Neither a file of the authors' nor what stands in a lesson between the marks; cases are drawn already."""
+    """Neither a file of the authors' nor what stands in a lesson between the marks; cases are drawn
+    already.
+    """
     assert not [
         name for name in texts if re.search(r"source/|builder|solve|demo|tests/|classroom", name)
     ]
@@ -112,22 +114,27 @@ def test_secret_cases_are_those_of_the_parts_functions(texts: dict[str, str]):
     """All of them, and others than the notebooks'."""
     secret = json.loads(texts["secret/cases.json"])
     asked = [
-        one
+        question
         for lesson in assignment().lessons(1)
-        for one in of_lesson(lesson.id)
-        if one.kind == "function"
+        for question in of_lesson(lesson.id)
+        if question.kind == "function"
     ]
-    assert secret.keys() == {one.id for one in asked}
-    assert all(secret[one.id] != list(one.cases) for one in asked)
+    assert secret.keys() == {question.id for question in asked}
+    assert all(secret[question.id] != list(question.cases) for question in asked)
 
 
 def test_whatever_judges_a_ledger_can_be_imported_from_the_zip_alone(package: Path, tmp_path: Path):
-    """Readers of records and answers too: one that is not there would cost every student its points."""
+    """Readers of records and answers too: one that is not there would cost every student its
+    points.
+    """
     with zipfile.ZipFile(package) as archive:
         archive.extractall(tmp_path)
     alone = f"import sys\nsys.path = [one for one in sys.path if one != {str(PROJECT_DIR)!r}]\n"
     code = alone + "".join(f"import {name}\n" for name in ["grading.gradescope.judge", *READERS])
-    code += "from grading.grade.result import Result, page\nassert '</html>' in page(Result('ada', 1, ''))\n"
+    code += (
+        "from grading.grade.result import Result, page\nassert '</html>' in page(Result('ada', "
+        "1, ''))\n"
+    )
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
@@ -136,7 +143,9 @@ def test_whatever_judges_a_ledger_can_be_imported_from_the_zip_alone(package: Pa
 
 
 def test_what_is_imported_is_what_is_installed(texts: dict[str, str]):
-    """Each package that a module in the zip names is pinned, each pin is needed, and torch is not among them."""
+    """Each package that a module in the zip names is pinned, each pin is needed, and torch is not
+    among them.
+    """
     imported, readers = set(), {f"{name.replace('.', '/')}.py" for name in READERS}
     for name, text in texts.items():
         if name.endswith(".py") and (name in readers or "/reads/" not in name):
@@ -148,15 +157,15 @@ def test_what_is_imported_is_what_is_installed(texts: dict[str, str]):
     outside = (
         imported - set(sys.stdlib_module_names) - {"grading", "labs", "provisioning"} - NOT_THERE
     )
-    # Started by name, in the sandbox: nbval on pytest, which talks to a kernel through jupyter_client. And what a
-    # student's function may import there. And what programs and Triton's client stand on.
+    # Started by name, in the sandbox: nbval on pytest, which talks to a kernel through
+    # jupyter_client. And what a student's function may import there. And what programs
+    # stand on.
     by_name = {
         "nbval",
         "jupyter_client",
         "pytest",
         "fastapi",
         "fastapi-offline",
-        "grpcio",
         *cells.PACKAGES,
     }
     assert {NAMED.get(name, name) for name in outside} | by_name == set(PACKAGES)
@@ -168,7 +177,9 @@ def test_what_is_imported_is_what_is_installed(texts: dict[str, str]):
 
 
 def test_the_command_makes_the_same_bytes_again(package: Path, tmp_path: Path):
-    """Same tree, same part, same seed; a secret may come from the environment instead of a shell's history."""
+    """Same tree, same part, same seed; a secret may come from the environment instead of a shell's
+    history.
+    """
     out = tmp_path / "again" / "autograder.zip"
     done = CliRunner().invoke(app, ["gradescope", "--out", str(out)], env={"GRADING_SEED": SEED})
     assert done.exit_code == 0, done.output

@@ -13,6 +13,7 @@ import pytest
 from grading.grade.hidden import all_hidden
 from labs.course.assignment import assignment
 from labs.course.question import all_questions, of_lesson
+from tests.grading.exported import exported
 from tests.grading.gradescope.tree import Tree, by_id
 from tests.grading.recorded import MODEL, written
 from tests.grading.whole import whole
@@ -22,19 +23,35 @@ from tests.tools import sandboxed
 pytestmark = [pytest.mark.xdist_group("gradescope"), pytest.mark.timeout(400)]
 
 #: Gradescope's fields; another name would be ignored, and nobody would know.
-TEST_FIELDS = set(
-    "score max_score status name number output output_format tags visibility extra_data".split()
-)
-TOP_FIELDS = set(
-    "score output output_format visibility stdout_visibility tests execution_time extra_data".split()
-)
+TEST_FIELDS = {
+    "score",
+    "max_score",
+    "status",
+    "name",
+    "number",
+    "output",
+    "output_format",
+    "tags",
+    "visibility",
+    "extra_data",
+}
+TOP_FIELDS = {
+    "score",
+    "output",
+    "output_format",
+    "visibility",
+    "stdout_visibility",
+    "tests",
+    "execution_time",
+    "extra_data",
+}
 
 #: Two functions of part 1's: the first one's cell is spoiled.
 FUNCTIONS = [
-    one
+    question
     for lesson in assignment().lessons(1)
-    for one in of_lesson(lesson.id)
-    if one.kind == "function"
+    for question in of_lesson(lesson.id)
+    if question.kind == "function"
 ]
 SPOILED, HONEST = FUNCTIONS[0], FUNCTIONS[-1]
 
@@ -42,9 +59,12 @@ SPOILED, HONEST = FUNCTIONS[0], FUNCTIONS[-1]
 @sandboxed
 @pytest.mark.parametrize("tree", assignment().parts, indirect=True)
 def test_honest_work_earns_its_points(tree: Tree):
-    """Functions, on secret cases too, and files, in Gradescope's form, in each part's own package, without torch."""
+    """Functions, on secret cases too, and files, in Gradescope's form, in each part's own package,
+    without torch.
+    """
     part = tree.part
-    shutil.copy(MODEL, tree.submission)
+    for model in (MODEL, exported()):
+        shutil.copy(model, tree.submission)
     (tree.submission / "ledger.jsonl").write_text(honest(part).text)
     assert tree.run() == "result: whole\n"
     found, fallback = tree.results, tree.fallback
@@ -58,8 +78,8 @@ def test_honest_work_earns_its_points(tree: Tree):
     assert worth == pytest.approx(fallback["tests"][0]["max_score"], abs=0.1)
     rows = by_id(found["tests"], part)
     hidden = {id for id, test in rows.items() if test["visibility"] == "after_published"}
-    ids = {one.id for one in assignment().lessons(part)}
-    assert hidden == {one.id for one in all_hidden() if one.lesson in ids}
+    ids = {lesson.id for lesson in assignment().lessons(part)}
+    assert hidden == {question.id for question in all_hidden() if question.lesson in ids}
     # What hidden checks gave is nowhere in what is shown at once.
     assert not any(rows[id]["name"] in found["output"] for id in hidden)
     asked = {
@@ -74,8 +94,12 @@ def test_honest_work_earns_its_points(tree: Tree):
 CELL = """
 import os, subprocess
 seen = []
-for path in ("source/secret/cases.json", "source/grading/grade/hidden.py", "submission_metadata.json",
-             "results/results.json"):
+for path in (
+    "source/secret/cases.json",
+    "source/grading/grade/hidden.py",
+    "submission_metadata.json",
+    "results/results.json",
+):
     try:
         seen.append(open("{root}/" + path).read())
     except OSError:
@@ -96,7 +120,9 @@ def test_a_cell_reaches_neither_results_nor_secrets(tree: Tree):
     """What it reads, it would show in its error; what it starts is gone with it."""
     marker, entries = f"9{os.getpid()}", whole(1).records.to_json()
     (spoiled,) = [
-        one for one in entries if one.get("question") == SPOILED.id and one["type"] == "answer"
+        entry
+        for entry in entries
+        if entry.get("question") == SPOILED.id and entry["type"] == "answer"
     ]
     spoiled["value"]["source"] = CELL.format(root=tree.root, marker=marker)
     (tree.submission / "ledger.jsonl").write_text(written(entries))
@@ -119,7 +145,8 @@ def test_folders_are_closed_while_student_code_may_run(tree: Tree):
     """And the results' folder is as it was afterwards."""
     code = (
         "from grading.gradescope.places import Places; p = Places.here()\n"
-        "folders = (p.results.parent, p.secret, p.submission, p.source / 'grading/grade/hidden.py', p.metadata)\n"
+        "folders = (p.results.parent, p.secret, p.submission, p.source / "
+        "'grading/grade/hidden.py', p.metadata)\n"
         "modes = lambda: ' '.join(oct(f.stat().st_mode & 0o777) for f in folders)\n"
         "with p.closed(): print(modes())\n"
         "print(modes())"
@@ -151,7 +178,8 @@ def test_time_that_is_over_leaves_the_fallback_and_no_process(tree: Tree):
     """A daemon in a session of its own goes with it."""
     marker = f"8{os.getpid()}"
     (tree.root / "source" / "grading" / "gradescope" / "judge.py").write_text(
-        f"import subprocess, time\nsubprocess.Popen(['setsid', 'sleep', '{marker}'])\ntime.sleep(600)"
+        "import subprocess, time\nsubprocess.Popen(['setsid', 'sleep', "
+        f"'{marker}'])\ntime.sleep(600)"
     )
     (tree.root / "results" / "results.json").write_text(json.dumps(tree.fallback))
     code = "from grading.gradescope.run import *; print(run(Places.here(), most_s=1))"
@@ -179,4 +207,4 @@ def _wait_for_judge(root: int) -> int:
 
 
 def _commands() -> list[str]:
-    return [" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"])]
+    return [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]

@@ -15,15 +15,17 @@ SEED = "a seed that no student may see"
 
 
 def by_id(tests: list[dict], part: int = 1) -> dict[str, dict]:
-    """Return what Gradescope shows of each row of a part, by the row's id, which it does not show."""
-    ids = {one.id for one in assignment().lessons(part)}
+    """Return what Gradescope shows of each row of a part, by the row's id, which it does not
+    show; the pending row of leases is no question.
+    """
+    ids = {lesson.id for lesson in assignment().lessons(part)}
     names = {
-        f"{lesson(one.lesson_id).title}: {one.title}": id
-        for id, one in all_questions().items()
-        if one.lesson_id in ids
+        f"{lesson(asked.lesson_id).title}: {asked.title}": id
+        for id, asked in all_questions().items()
+        if asked.lesson_id in ids
     }
-    names |= {one.title: one.id for one in all_hidden() if one.lesson in ids}
-    return {names[test["name"]]: test for test in tests}
+    names |= {question.title: question.id for question in all_hidden() if question.lesson in ids}
+    return {names[test["name"]]: test for test in tests if test["tags"] != ["lease"]}
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ class Tree:
         return json.loads((self.root / "source" / "secret" / "fallback.json").read_text())
 
     def start(self, *command: str) -> subprocess.Popen:
-        """Start ``run_autograder``, or another command in its place, as Gradescope does: from another folder."""
+        """Start ``run_autograder``, or another command in its place, as Gradescope does: from
+        another folder.
+        """
         environment = {"PATH": os.environ["PATH"], "GRADESCOPE_ROOT": str(self.root)}
         return subprocess.Popen(
             command or [str(self.root / "source" / "run_autograder")],

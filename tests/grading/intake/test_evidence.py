@@ -1,4 +1,6 @@
-"""The schema is kept whole although long lists are not walked: what it would refuse, the short cut refuses too."""
+"""The schema is kept whole although long lists are not walked: what it would refuse, the short cut
+refuses too.
+"""
 
 import json
 import random
@@ -58,7 +60,9 @@ def test_what_cannot_be_evidence_is_refused_in_one_sentence(latency: dict, odd: 
 
 
 def spoiled(value: object, dice: random.Random) -> object:
-    """Return a JSON value with one change somewhere: a key gone, a value of another kind, a word cut or made long."""
+    """Return a JSON value with one change somewhere: a key gone, a value of another kind, a word
+    cut or made long.
+    """
     if isinstance(value, dict) and value and dice.random() < 0.85:
         name = dice.choice(list(value))
         if dice.random() < 0.2:

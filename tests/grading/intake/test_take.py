@@ -1,4 +1,6 @@
-"""Taking in: only what the allow-list names, regular files only, and a reason for everything that is left."""
+"""Taking in: only what the allow-list names, regular files only, and a reason for everything that
+is left.
+"""
 
 import json
 import os
@@ -103,12 +105,14 @@ def test_nothing_else_is_taken(take, folder: Path, name: str):
 
 
 def test_programs_keep_their_folders(take, folder: Path):
-    """Two models' configurations have one name; and a workspace that was zipped by hand is read like a hand-in."""
+    """Two models' configurations have one name; and a workspace that was zipped by hand is read
+    like a hand-in.
+    """
     names = ("a/config.pbtxt", "b/1/model.py", "b/config.pbtxt", "serving/app.py")
     for name in names:
         put(folder, f"workspace/programs/{name}", name.encode())
     found = take(folder)
-    assert [one.name for one in found.of(Kind.PROGRAM)] == [f"programs/{name}" for name in names]
+    assert [row.name for row in found.of(Kind.PROGRAM)] == [f"programs/{name}" for name in names]
     assert found.files["programs/b/config.pbtxt"].path.read_text() == "b/config.pbtxt"
 
 
@@ -153,7 +157,8 @@ def test_links_pipes_and_folders_are_not_opened(take, folder: Path, tmp_path: Pa
     ],
 )
 def test_a_name_and_a_folder_around_a_ledger_cost_nothing(take, folder: Path, name: str):
-    """Browsers, desktops, platforms and Jupyter make such names, and whoever zips a folder has it in the zip.
+    """Browsers, desktops, platforms and Jupyter make such names, and whoever zips a folder has it
+    in the zip.
 
     Beside the file under its own name, it counts for nothing.
     """
@@ -174,7 +179,9 @@ def test_a_name_and_a_folder_around_a_ledger_cost_nothing(take, folder: Path, na
     "name", [NOTEBOOK, "Copy of 00_a_lesson.ipynb", "FINAL-1.IPYNB", "x.ipynb.txt"]
 )
 def test_notebooks_are_for_people(take, folder: Path, name: str, content: bytes):
-    """Whatever they are called and hold: nothing is said about them, and the digest stays what it was."""
+    """Whatever they are called and hold: nothing is said about them, and the digest stays what it
+    was.
+    """
     before = take(folder)
     (folder / NOTEBOOK).unlink()
     put(folder, name, content)
@@ -193,7 +200,9 @@ def test_a_ledger_is_read_in_the_encoding_that_an_editor_gave_it(take, folder: P
 
 
 def test_of_a_ledger_that_is_too_long_the_part_that_was_left_is_named(take, folder: Path):
-    """Three passes through all parts are read to their end; of more, what stands before the cap counts."""
+    """Three passes through all parts are read to their end; of more, what stands before the cap
+    counts.
+    """
     entries = [entry for part in WHOLE for entry in recorded(part)] * 4
     again = [{**entry, "record_id": f"{number:032x}"} for number, entry in enumerate(entries)]
     put(folder, "ledger.jsonl", "".join(json.dumps(entry) + "\n" for entry in again).encode())
@@ -240,7 +249,9 @@ def test_caps_hold_for_one_file_for_all_and_for_their_number(
     )
 )
 def test_bad_lines_cost_themselves_only(take, folder: Path, bad: list[bytes]):
-    """Whatever they are: one cut line must not hide the evidence around it, and a repeated one counts once."""
+    """Whatever they are: one cut line must not hide the evidence around it, and a repeated one
+    counts once.
+    """
     bad = [line.replace(b"\n", b"").replace(b"\0", b"") for line in bad]
     put(
         folder,
@@ -276,7 +287,8 @@ def test_a_zip_is_read_like_its_folder_even_inside_a_folder(take, tmp_path: Path
 def test_a_zip_can_neither_leave_its_folder_nor_blow_up(take, tmp_path: Path):
     """Traversal, an absolute path, a link, a bomb: each is left, and the honest member stays.
 
-    One that is nothing but its list of members is not read: they make ten times its size of Python's objects.
+    One that is nothing but its list of members is not read: they make ten times its size of
+    Python's objects.
     """
     members = dict.fromkeys(
         ("../../outside.onnx", "/tmp/absolute.onnx", "models/../../x.onnx", "link.onnx"), b"x"

@@ -4,23 +4,23 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from grading.grade.contradictions import Finding
+from grading.grade.contradictions import Contradiction
 from grading.grade.hidden import LEADERBOARD
 from grading.grade.intake import Note
 from grading.grade.result import Result, fallback, gradescope, line, page, spot_checks, write_json
 from labs.course.lessons import lessons
-from labs.course.question import Row
+from labs.course.question import ResultRow
 
 KNEE, LESSON = "measure.knee", lessons()[0]
 SHOWN = (("Returned", "0.3 ×"), ("Expected", "3 ×"))
-RIGHT = Row(KNEE, "Name the knee", LESSON.id, 1, 1, "Right.", state="passed")
-WRONG = Row(
+RIGHT = ResultRow(KNEE, "Name the knee", LESSON.id, 1, 1, "Right.", state="passed")
+WRONG = ResultRow(
     "measure.gap", "Say the gap", LESSON.id, 0, 2, "Turned around.", SHOWN, "Divide `a` by `b`."
 )
-OPEN = Row(
+OPEN = ResultRow(
     "measure.half", "Halve the file", LESSON.id, 0, 1, "Not answered yet.", state="unanswered"
 )
-HIDDEN = Row(
+HIDDEN = ResultRow(
     f"{KNEE}.computed",
     "Computed, not typed",
     "",
@@ -38,11 +38,13 @@ RESULT = Result(
     notes=(Note("b.ipynb", "Missing."),),
     worth=5.0,
 )
-ASIDE = Finding("samples-constant", ("r",), "No clock reads the same again and again.")
+ASIDE = Contradiction("samples-constant", ("r",), "No clock reads the same again and again.")
 
 
 def test_the_page_puts_what_was_tried_before_what_was_not():
-    """Expected beside found for a mistake; a line for what is open; hidden rows only when the grades are out."""
+    """Expected beside found for a mistake; a line for what is open; hidden rows only when the
+    grades are out.
+    """
     text = page(RESULT)
     assert "Part 1: 1 of 4 points" in text
     assert (
@@ -88,18 +90,21 @@ def test_gradescopes_form_has_one_test_a_row():
         (0, 2, "failed"),
         (0, 1, "failed"),
         (0, 1, "failed"),
+        (0, 10, "failed"),
     ]
+    assert "pending: the gradebook adds them" in tests[-1]["output"]
     assert [test["visibility"] for test in tests] == [
         "visible",
         "visible",
         "visible",
         "after_published",
+        "visible",
     ]
     assert "Returned: 0.3 ×" in tests[1]["output"]
     assert fallback(10)["tests"][0]["max_score"] == 10
     assert "leaderboard" not in gradescope(RESULT), "none unless the assignment asks for it"
     board = gradescope(replace(RESULT, leaderboard=dict.fromkeys(LEADERBOARD, 1.5)))["leaderboard"]
-    assert [(one["value"], one["order"]) for one in board] == [
+    assert [(cell["value"], cell["order"]) for cell in board] == [
         (1.5, "desc"),
         (1.5, "asc"),
         (1.5, "asc"),
@@ -107,7 +112,9 @@ def test_gradescopes_form_has_one_test_a_row():
 
 
 def test_the_list_for_a_look_holds_reasons_and_some_that_chance_drew():
-    """Faults, findings, points that do not hold when run again; and nobody can know that he is not on it."""
+    """Faults, findings, points that do not hold when run again; and nobody can know that he is not
+    on it.
+    """
     honest = [
         Result(f"student {number}", 1, f"{number:064x}", rows=(RIGHT,)) for number in range(400)
     ]
@@ -117,25 +124,28 @@ def test_the_list_for_a_look_holds_reasons_and_some_that_chance_drew():
         replace(RESULT, student="faulty", rows=(RIGHT,), fault="measure: a bug"),
     ]
     found = spot_checks([*honest, *odd], seed="secret", share=0.05)
-    names = [one.student for one in found]
+    names = [result.student for result in found]
     assert names[0] == "aside"
     assert {"typed", "aside", "faulty"} <= set(names)
     assert 5 <= len(names) - 3 <= 40
     assert names != [
-        one.student for one in spot_checks([*honest, *odd], seed="another", share=0.05)
+        spot_check.student
+        for spot_check in spot_checks([*honest, *odd], seed="another", share=0.05)
     ]
     assert (
         "not when run again: “Name the knee”"
-        in next(one for one in found if one.student == "typed").reasons[0]
+        in next(result for result in found if result.student == "typed").reasons[0]
     )
 
 
 def test_a_reader_sees_a_whole_file_or_none(tmp_path: Path):
-    """Gradescope reads when it wants to: a new file takes the old one's place, which an open reader still has whole."""
+    """Gradescope reads when it wants to: a new file takes the old one's place, which an open reader
+    still has whole.
+    """
     path = tmp_path / "results.json"
     write_json(fallback(1), path)
     with path.open() as opened:
         write_json(gradescope(RESULT), path)
         assert json.load(opened) == fallback(1)
     assert json.loads(path.read_text()) == gradescope(RESULT)
-    assert [one.name for one in tmp_path.iterdir()] == ["results.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]

@@ -1,4 +1,5 @@
-"""What no single process's limit counts: files, deleted ones too, sockets, and the time that cleaning up takes.
+"""What no single process's limit counts: files, deleted ones too, sockets, and the time that
+cleaning up takes.
 
 Each test runs with bubblewrap and without it.
 """
@@ -14,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from grading.grade.sandbox import Limits, Sandbox, abilities, command, usage
+from grading.grade.sandbox import Sandbox, SandboxLimits, abilities, command, usage
 from grading.grade.sandbox.abilities import FIRST_USER, privileges
 from grading.grade.sandbox.command import remove
-from grading.grade.sandbox.usage import Usage, of_folder
+from grading.grade.sandbox.usage import SandboxUsage, of_folder
 from tests.tools import sandboxed
 
 CAN = abilities()
@@ -33,7 +34,8 @@ walls = pytest.mark.parametrize(
 #: A Python that every user reaches.
 PYTHON = "/usr/bin/python3"
 
-#: Attacks in the language that every host has within a sandbox's reach. Each would go on for minutes.
+#: Attacks in the language that every host has within a sandbox's reach. Each would go on for
+#: minutes.
 ATTACKS = {
     "empty files": ("i=0; while :; do i=$((i+1)); : >f$i; done", {"folder_entries": 300}),
     "empty folders in each other": (
@@ -46,8 +48,8 @@ ATTACKS = {
         {"folder_bytes": 20 << 20, "file_bytes": 512 << 20},
     ),
     "a file in memory outside its folder": (
-        "for place in /dev/shm /tmp /var/tmp .; do "
-        "for i in 1 2 3 4 5 6 7 8; do head -c 4000000 /dev/zero >$place/x$i; done; done 2>/dev/null; sleep 300",
+        "for place in /dev/shm /tmp /var/tmp .; do for i in 1 2 3 4 5 6 7 8; do head -c 4000000 "
+        "/dev/zero >$place/x$i; done; done 2>/dev/null; sleep 300",
         {"folder_bytes": 20 << 20},
     ),
     "many files outside its folder": (
@@ -56,7 +58,8 @@ ATTACKS = {
         {"folder_entries": 300},
     ),
     "open files of many processes": (
-        "for i in 1 2 3 4 5 6 7 8 9 10; do (exec 3</dev/null 4<&3 5<&3 6<&3 7<&3 8<&3 9<&3; sleep 300; :) & done; wait",
+        "for i in 1 2 3 4 5 6 7 8 9 10; do (exec 3</dev/null 4<&3 5<&3 6<&3 7<&3 8<&3 9<&3; "
+        "sleep 300; :) & done; wait",
         {"together_open_files": 60},
     ),
 }
@@ -68,7 +71,7 @@ def test_a_command_that_holds_too_much_is_ended(can, attack):
     """Long before its time is over."""
     script, limits = ATTACKS[attack]
     with Sandbox(can) as sandbox:
-        outcome = sandbox.run(["/bin/sh", "-c", script], limits=Limits(wall_s=240, **limits))
+        outcome = sandbox.run(["/bin/sh", "-c", script], limits=SandboxLimits(wall_s=240, **limits))
         begin_s = time.monotonic()
     assert outcome.returncode != 0, outcome
     assert outcome.wall_s < 120, outcome
@@ -99,19 +102,23 @@ def test_an_honest_command_may_make_as_much_as_it_is_allowed():
         "for i in 1 2 3; do mkdir d$i; head -c 1000000 /dev/zero >d$i/file; done; sleep 1; echo end"
     )
     with Sandbox() as sandbox:
-        limits = Limits(wall_s=60, folder_entries=10, folder_bytes=4 << 20, together_open_files=40)
+        limits = SandboxLimits(
+            wall_s=60, folder_entries=10, folder_bytes=4 << 20, together_open_files=40
+        )
         outcome = sandbox.run(["/bin/sh", "-c", script], limits=limits)
     assert outcome.output == "end\n", outcome
 
 
 def test_counting_stops_where_it_has_seen_enough(tmp_path: Path):
-    """A link counts as one entry, wherever it leads; a folder so deep that it has no path, as infinitely many."""
+    """A link counts as one entry, wherever it leads; a folder so deep that it has no path, as
+    infinitely many.
+    """
     for number in range(30):
         (tmp_path / str(number)).touch()
     (tmp_path / "link").symlink_to("/")
     assert of_folder(tmp_path, 100).entries == 32
     assert of_folder(tmp_path, 10).entries == 11
-    assert of_folder(tmp_path / "none", 10) == Usage()
+    assert of_folder(tmp_path / "none", 10) == SandboxUsage()
     with Sandbox() as sandbox:
         nest = "import os\nfor _ in range(25): os.mkdir('a' * 200); os.chdir('a' * 200)"
         executable = sys.executable if CAN.bubblewrap or CAN.in_reach else PYTHON

@@ -1,4 +1,6 @@
-"""Where bubblewrap is missing, where it is forbidden, and what an instructor is told; by its own words."""
+"""Where bubblewrap is missing, where it is forbidden, and what an instructor is told; by its own
+words.
+"""
 
 import os
 import shutil
@@ -18,7 +20,8 @@ MISSING = "apt install bubblewrap"
 APPARMOR = "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
 CONTAINER = "grade outside the container"
 
-#: What bubblewrap prints, where, and what must be said. The first four are what users of these systems report.
+#: What bubblewrap prints, where, and what must be said. The first four are what users of these
+#: systems report.
 WORDS = {
     "Ubuntu 24.04": (
         "bwrap: setting up uid map: Permission denied",
@@ -29,8 +32,9 @@ WORDS = {
         [APPARMOR, "grading/README.md"],
     ),
     "Docker, whose filter refuses user namespaces": (
-        "bwrap: No permissions to create a new namespace, likely because the kernel does not allow non-privileged user "
-        "namespaces. See <https://deb.li/bubblewrap> or <file:///usr/share/doc/bubblewrap/README.Debian.gz>.",
+        "bwrap: No permissions to create a new namespace, likely because the kernel does not "
+        "allow non-privileged user namespaces. See <https://deb.li/bubblewrap> or "
+        "<file:///usr/share/doc/bubblewrap/README.Debian.gz>.",
         [CONTAINER],
     ),
     "a container that masks /proc": (
@@ -38,7 +42,8 @@ WORDS = {
         [CONTAINER],
     ),
     "no user namespace is left": (
-        "bwrap: Creating new namespace failed: nesting depth or /proc/sys/user/max_*_namespaces exceeded (ENOSPC)",
+        "bwrap: Creating new namespace failed: nesting depth or /proc/sys/user/max_*_namespaces "
+        "exceeded (ENOSPC)",
         ["sudo sysctl -w user.max_user_namespaces=", CONTAINER],
     ),
     "words that nobody knows": ("bwrap: the moon is full", ["does not work here"]),
@@ -60,7 +65,9 @@ def test_forbidden_is_told_from_missing(place):
     "place", ["Ubuntu 24.04", "Docker, whose filter refuses user namespaces", None]
 )
 def test_a_grader_says_which_of_them_it_is(place, tmp_path: Path):
-    """A program of bubblewrap's name that fails as it does there; None: nothing of this name is on PATH."""
+    """A program of bubblewrap's name that fails as it does there; None: nothing of this name is on
+    PATH.
+    """
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in ("timeout", "prlimit", "setpriv", "env", "true", "sh"):
@@ -81,7 +88,9 @@ _CAT = str(shutil.which("cat"))
 
 
 def test_an_ordinary_user_without_user_namespaces_is_told_so():
-    """The real bubblewrap, behind the course's own filter, which forbids user namespaces as Docker's does."""
+    """The real bubblewrap, behind the course's own filter, which forbids user namespaces as
+    Docker's does.
+    """
     if not (abilities().bubblewrap and abilities().own_user and abilities().filters):
         pytest.skip("this takes root and a bubblewrap that works")
     forbidden = [sys.executable, "-I", "-S", str(system_calls.__file__)]
@@ -102,8 +111,9 @@ def test_an_ordinary_user_with_no_namespace_left_is_told_so():
     """The real bubblewrap in a user namespace in which no further one may be made."""
     bwrap, unshare = tool("bwrap"), tool("unshare")
     script = (
-        "echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --inh-caps=-all "
-        f"--securebits=+noroot,+noroot_locked {bwrap} --unshare-user --ro-bind / / true"
+        "echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all "
+        f"--inh-caps=-all --securebits=+noroot,+noroot_locked {bwrap} --unshare-user --ro-bind / "
+        "/ true"
     )
     done = subprocess.run(
         [unshare, "--user", "--map-root-user", "sh", "-c", script],
@@ -117,7 +127,9 @@ def test_an_ordinary_user_with_no_namespace_left_is_told_so():
 
 
 def test_the_sandbox_is_there_where_it_is_required():
-    """The public gate sets it: otherwise, tests of a sandbox that is forbidden are skipped, and nobody sees it."""
+    """The public gate sets it: otherwise, tests of a sandbox that is forbidden are skipped, and
+    nobody sees it.
+    """
     if os.environ.get(SANDBOX_VARIABLE) != "required":
         pytest.skip(f"{SANDBOX_VARIABLE}=required is not set")
     tool("bwrap")  # hidden in the gate's first round, which may have make and Python alone
@@ -125,7 +137,9 @@ def test_the_sandbox_is_there_where_it_is_required():
 
 
 def test_the_gate_fails_where_the_sandbox_is_forbidden(tmp_path: Path):
-    """With a bubblewrap that fails as on Ubuntu 24.04: the test above is red, and says what allows it."""
+    """With a bubblewrap that fails as on Ubuntu 24.04: the test above is red, and says what allows
+    it.
+    """
     complaint, expected = WORDS["Ubuntu 24.04"]
     (tmp_path / "bwrap").write_text(f"#!/bin/sh\necho '{complaint}' >&2\nexit 1\n")
     (tmp_path / "bwrap").chmod(0o755)

@@ -1,6 +1,7 @@
 """Memory that the kernel counts for all processes together, where a control group was handed over.
 
-``systemd-run --scope -p Delegate=yes .venv/bin/python -m pytest tests/grading/sandbox`` hands one over.
+``systemd-run --scope -p Delegate=yes .venv/bin/python -m pytest tests/grading/sandbox`` hands one
+over.
 """
 
 import sys
@@ -8,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from grading.grade.sandbox import Limits, Sandbox, abilities, control_group
+from grading.grade.sandbox import Sandbox, SandboxLimits, abilities, control_group
 from tests.tools import sandboxed
 
 CAN = abilities()
@@ -17,7 +18,8 @@ pytestmark = [
     sandboxed,
     pytest.mark.skipif(
         not CAN.control_group,
-        reason="no control group was handed over (systemd-run --scope -p Delegate=yes python -m pytest …)",
+        reason="no control group was handed over (systemd-run --scope -p Delegate=yes python -m "
+        "pytest …)",
     ),
 ]
 
@@ -51,7 +53,7 @@ except OSError:
 def test_memory_of_sockets_counts(can):
     """Without a group, the same program runs to its end: no other limit sees these bytes."""
     executable = sys.executable if can.bubblewrap or can.in_reach else "/usr/bin/python3"
-    limits = Limits(wall_s=60, together_bytes=23 << 20, folder_bytes=1 << 20)
+    limits = SandboxLimits(wall_s=60, together_bytes=23 << 20, folder_bytes=1 << 20)
     endings = []
     for choice in (can, replace(can, control_group=False)):
         with Sandbox(choice) as sandbox:
@@ -67,7 +69,7 @@ def test_an_honest_command_stays_and_no_group_is_left(can):
     """Its files may lie in a tmpfs, and may be as large together as their own limit says."""
     with Sandbox(can) as sandbox:
         command = ["/bin/sh", "-c", "head -c 30000000 /dev/zero >file; (sleep 300 &) ; echo end"]
-        limits = Limits(wall_s=60, together_bytes=24 << 20, folder_bytes=32 << 20)
+        limits = SandboxLimits(wall_s=60, together_bytes=24 << 20, folder_bytes=32 << 20)
         outcome = sandbox.run(command, limits=limits)
     assert outcome.output == "end\n", outcome
     assert not list(control_group.handed_over().glob("run-*"))

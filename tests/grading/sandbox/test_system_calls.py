@@ -1,4 +1,5 @@
-"""The kernel's filter: what reaches past the walls is refused with an error, and honest programs run on.
+"""The kernel's filter: what reaches past the walls is refused with an error, and honest programs
+run on.
 
 Each test runs with bubblewrap and without it.
 """
@@ -15,7 +16,7 @@ import onnx
 import onnx.parser
 import pytest
 
-from grading.grade.sandbox import Limits, Outcome, Sandbox, abilities, system_calls
+from grading.grade.sandbox import Outcome, Sandbox, SandboxLimits, abilities, system_calls
 from grading.grade.sandbox.system_calls import REFUSED
 from tests.tools import sandboxed
 
@@ -40,14 +41,18 @@ def python(code: str, can=CAN, variables=None, **limits: int) -> Outcome:
         pytest.skip("without bubblewrap, no Python is within reach of the sandbox's user here")
     with Sandbox(can) as sandbox:
         return sandbox.run(
-            [executable, "-c", code], variables=variables, limits=Limits(**{"wall_s": 30, **limits})
+            [executable, "-c", code],
+            variables=variables,
+            limits=SandboxLimits(**{"wall_s": 30, **limits}),
         )
 
 
 @walls
 @pytest.mark.parametrize("name", sorted(REFUSED[platform.machine()]))
 def test_a_refused_call_returns_an_error_and_the_program_runs_on(can, name):
-    """As on a kernel without this call. Zeros would be wrong arguments of most, which is another error."""
+    """As on a kernel without this call. Zeros would be wrong arguments of most, which is another
+    error.
+    """
     code = f"""
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
@@ -124,7 +129,9 @@ subprocess.run(["/bin/sh", "-c", 'exec "$@"', "sh", sys.executable, "-c", child]
 @pytest.mark.skipif(not Path("/proc/keys").exists(), reason="the kernel has no keyrings")
 @walls
 def test_the_graders_keyring_stays_outside(can):
-    """A key of the grader's session is neither listed nor readable within, though processes inherit their session."""
+    """A key of the grader's session is neither listed nor readable within, though processes inherit
+    their session.
+    """
     assert "a grader's secret" in _in_a_keyring(lambda: Path("/proc/keys").read_text())
     code = "print(open('/proc/keys').read())"
     listed = _in_a_keyring(lambda: (outcome := python(code, can)).output + outcome.errors)
@@ -135,11 +142,15 @@ def test_the_graders_keyring_stays_outside(can):
 def test_a_key_is_out_of_reach_once_the_keyring_was_left():
     """Without the filter, which would refuse every call that reads a key."""
     folder = Path(system_calls.__file__).parent
-    leave = f"import sys; sys.path.insert(0, {str(folder)!r}); import system_calls; system_calls.leave_keyring()"
+    leave = (
+        f"import sys; sys.path.insert(0, {str(folder)!r}); import system_calls; "
+        "system_calls.leave_keyring()"
+    )
     find = f"""
 import ctypes
 libc = ctypes.CDLL(None, use_errno=True)
-number = libc.syscall({REFUSED[platform.machine()]["request_key"]}, b"user", b"a grader's secret", None, 0)
+request_key = {REFUSED[platform.machine()]["request_key"]}
+number = libc.syscall(request_key, b"user", b"a grader's secret", None, 0)
 print("found" if number > 0 else "not found")
 """
 
@@ -216,7 +227,7 @@ def test_honest_libraries_run_behind_the_filter(name):
         model = sandbox.folder / "model.onnx"
         onnx.save(onnx.parser.parse_model(MULTIPLIES), model)
         command = [sys.executable, "-c", HONEST[name]]
-        limits = Limits(wall_s=120, memory_bytes=16 << 30, together_bytes=4 << 30)
+        limits = SandboxLimits(wall_s=120, memory_bytes=16 << 30, together_bytes=4 << 30)
         outcome = sandbox.run(command, variables={"MODEL": str(model)}, limits=limits)
     assert outcome.returncode == 0, outcome
     assert outcome.output

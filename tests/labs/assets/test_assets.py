@@ -1,4 +1,6 @@
-"""What comes with the checkout, and what is fetched: checked by its hash, made usable, kept; refused in words."""
+"""What comes with the checkout, and what is fetched: checked by its hash, made usable, kept;
+refused in words.
+"""
 
 import dataclasses
 import functools
@@ -96,7 +98,9 @@ JPEG = b"\xff\xd8\xff"
 
 
 def food11(leave_out: str = "none", **more: bytes) -> bytes:
-    """Return a small Food-11: two splits flat, as it is published, one sorted; and what systems add to archives."""
+    """Return a small Food-11: two splits flat, as it is published, one sorted; and what systems add
+    to archives.
+    """
     more |= {"Food-11/labels.csv": b"x", "__MACOSX/training/._3_17.jpg": b"x"}
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
@@ -129,7 +133,9 @@ def pin_model(monkeypatch: pytest.MonkeyPatch, name: str, content: bytes) -> Non
 
 
 def test_food11_is_fetched_once_and_sorted(zipped: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    """`labs.data.dataset` reads it; what was trusted is said with its hash, and no text holds the address's token."""
+    """`labs.data.dataset` reads it; what was trusted is said with its hash, and no text holds the
+    address's token.
+    """
     folder = assets.dataset("food11")
     for split in SPLITS:
         assert [label for _, label in iterate(folder, split)] == [*range(NUM_CLASSES)]
@@ -165,15 +171,16 @@ def test_a_broken_download_begins_again(zipped: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "said"), [("", "answer 404"), ("http://127.0.0.1:9/?token=s3cret", "ConnectionError")]
+    ("url", "message"),
+    [("", "answer 404"), ("http://127.0.0.1:9/?token=s3cret", "ConnectionError")],
 )
 def test_a_server_that_has_nothing_or_is_gone_is_said(
-    shared: Path, monkeypatch, url: str, said: str
+    shared: Path, monkeypatch, url: str, message: str
 ) -> None:
     """Without the address's token."""
     if url:
         monkeypatch.setenv(URL_VARIABLE, url)
-    with pytest.raises(AssetError, match=said) as failure:
+    with pytest.raises(AssetError, match=message) as failure:
         assets.model("food11-mobilenetv2")
     assert "s3cret" not in str(failure.value)
     del failure
@@ -216,7 +223,7 @@ def test_a_pth_that_holds_something_else_is_refused(tmp_path: Path, thing: objec
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"<html>Download</html>", "damaged or no zip.*share links"),
         (food11()[:-40], "damaged or no zip"),
@@ -224,12 +231,14 @@ def test_a_pth_that_holds_something_else_is_refused(tmp_path: Path, thing: objec
         (food11("training/4_"), "training split of .* has 10 of 11"),
         (food11(**{"Food-11/training/7.jpg": JPEG}), "another data set"),
     ],
-    ids="page cut split class unnamed".split(),
+    ids=["page", "cut", "split", "class", "unnamed"],
 )
-def test_an_archive_that_is_no_food11_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+def test_an_archive_that_is_no_food11_is_refused(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
     """Damaged, incomplete, or another thing."""
     (tmp_path / "Food-11.zip").write_bytes(content)
-    with pytest.raises(AssetError, match=said):
+    with pytest.raises(AssetError, match=message):
         published.unpacked(tmp_path / "Food-11.zip")
 
 
@@ -270,7 +279,9 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_without_a_name_one_gets_the_courses_pair(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The small ones, and both real ones where an address is set: a model knows only images of its own kind."""
+    """The small ones, and both real ones where an address is set: a model knows only images of its
+    own kind.
+    """
     assert assets.dataset() == checkout / "food11-mini"
     assert assets.model() == checkout / "models/food11-mini-mobilenetv2.safetensors"
     monkeypatch.setenv(URL_VARIABLE, "https://files.example.org/course/")
@@ -278,7 +289,7 @@ def test_without_a_name_one_gets_the_courses_pair(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda folder: (folder / "0_0.jpg").unlink(), "1 files: evaluation/class_00/0_0.jpg"),
         (lambda folder: (folder / "0_1.jpg").write_bytes(b"Picture 1"), "0_1.jpg"),
@@ -286,16 +297,16 @@ def test_without_a_name_one_gets_the_courses_pair(
         (lambda folder: shutil.rmtree(folder), "4 files: .*0_2.jpg …"),
     ],
 )
-def test_a_changed_data_set_is_not_handed_over(checkout: Path, change, said: str) -> None:
+def test_a_changed_data_set_is_not_handed_over(checkout: Path, change, message: str) -> None:
     """Missing, changed and additional pictures are named, with the way out."""
     change(checkout / "food11-mini/evaluation/class_00")
-    with pytest.raises(AssetError, match=f"{said}.*git checkout"):
+    with pytest.raises(AssetError, match=f"{message}.*git checkout"):
         assets.dataset()
     assert assets.model().is_file()
 
 
 @pytest.mark.parametrize(
-    ("ask", "said"),
+    ("ask", "message"),
     [
         (lambda _: assets.dataset("zzz"), "there are food11, .*food11-mini-mobilenetv2"),
         (
@@ -310,17 +321,21 @@ def test_a_changed_data_set_is_not_handed_over(checkout: Path, change, said: str
         ),
     ],
 )
-def test_a_name_that_gives_nothing_says_what_would(checkout: Path, ask, said: str) -> None:
+def test_a_name_that_gives_nothing_says_what_would(checkout: Path, ask, message: str) -> None:
     """Misspelt, unknown, of the other kind, and not yet to be fetched."""
-    with pytest.raises(AssetError, match=said):
+    with pytest.raises(AssetError, match=message):
         ask(checkout)
 
 
 @pytest.mark.parametrize(
     "setting",
     [
-        *("Food-11.zip", "ftp://files.example.org/", "https://", "m5kvcl25"),
-        *("https://files.example.org/#md5=" + "a" * 32, "https://files.example.org/#sha256=abc"),
+        "Food-11.zip",
+        "ftp://files.example.org/",
+        "https://",
+        "m5kvcl25",
+        "https://files.example.org/#md5=" + "a" * 32,
+        "https://files.example.org/#sha256=abc",
     ],
 )
 def test_a_setting_that_is_no_address_is_refused(

@@ -17,7 +17,8 @@ def test_without_a_gpu_a_script_runs_in_this_environment(
     monkeypatch.setattr(cli, "for_gpu", lambda: "")
     script = tmp_path / "script.py"
     script.write_text(
-        "import pathlib, sys\npathlib.Path('here.txt').write_text(sys.argv[1])\nsys.exit(int(sys.argv[2]))"
+        "import pathlib, "
+        "sys\npathlib.Path('here.txt').write_text(sys.argv[1])\nsys.exit(int(sys.argv[2]))"
     )
     assert CliRunner().invoke(cli.app, ["run", str(script), "said", "0"]).exit_code == 0
     assert (tmp_path / "here.txt").read_text() == "said"
@@ -33,9 +34,9 @@ def test_the_best_environment_of_a_gpu_is_named(
     able, expected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """TensorRT's before CUDA's; none where the machine has no GPU."""
-    found = [
+    verdicts = [
         Capability(name, name in able, "said", "" if name in able else "instead")
         for name in cli.OF_GPU
     ]
-    monkeypatch.setattr(cli, "capabilities", lambda: tuple(found))
+    monkeypatch.setattr(cli, "capabilities", lambda: tuple(verdicts))
     assert json.loads(CliRunner().invoke(cli.app, ["here"]).output)["environment"] == expected

@@ -1,4 +1,6 @@
-"""Native objects say truthfully what they are, all give the same logits, and come back from their records."""
+"""Native objects say truthfully what they are, all give the same logits, and come back from their
+records.
+"""
 
 import os
 import sys
@@ -85,7 +87,9 @@ def test_providers_are_read_from_a_real_run(files) -> None:
 
 
 def test_threads_are_those_of_the_runtime_unless_somebody_chose(files) -> None:
-    """Left alone, ONNX Runtime takes a thread for each physical core, and the record says how many those are."""
+    """Left alone, ONNX Runtime takes a thread for each physical core, and the record says how many
+    those are.
+    """
     assert bench.describe(open_model(files["onnx"])).threads.intra_op == physical_core_count()
     assert (
         bench.describe(
@@ -96,7 +100,9 @@ def test_threads_are_those_of_the_runtime_unless_somebody_chose(files) -> None:
 
 
 def test_two_hardware_threads_of_a_core_count_once(tmp_path: Path, monkeypatch) -> None:
-    """They share the core's arithmetic units; processors that the kernel tells nothing about count each."""
+    """They share the core's arithmetic units; processors that the kernel tells nothing about count
+    each.
+    """
     for number, siblings in enumerate(("0,2", "1,3", "0,2", "1,3")):
         topology = tmp_path / f"cpu{number}" / "topology"
         topology.mkdir(parents=True)
@@ -110,7 +116,9 @@ def test_two_hardware_threads_of_a_core_count_once(tmp_path: Path, monkeypatch) 
 def test_a_module_is_asked_for_its_file_and_a_session_from_bytes_has_its_content_hashed(
     files,
 ) -> None:
-    """What does not know its file says exactly what it runs; said once, it is remembered for that object alone."""
+    """What does not know its file says exactly what it runs; said once, it is remembered for that
+    object alone.
+    """
     content = files["onnx"].read_bytes()
     described = bench.describe(ort.InferenceSession(content, providers=["CPUExecutionProvider"]))
     assert described.model.sha256 == bench.describe(open_model(files["onnx"])).model.sha256

@@ -11,17 +11,18 @@ from labs.bench.sustained import MOST_SAMPLES, sustained
 from labs.bench.timing import SETTLE_S, warm_up
 from labs.machine.sensors import Heat
 from labs.records import Ledger
-
-from ..conftest import FakeModel
+from tests.labs.conftest import FakeModel
 
 ONE = np.zeros((1, 3, 224, 224), np.float32)
 
 
 def test_warm_up_waits_for_a_slow_start(fake_model, fake_clock) -> None:
-    """It ends only after two blocks that agree; a model that keeps getting slower is given up on after the limit."""
+    """It ends only after two blocks that agree; a model that keeps getting slower is given up on
+    after the limit.
+    """
     model = fake_model(itertools.chain([5.0], [0.05] * 5, [0.02] * 5, itertools.repeat(0.01)))
-    found = warm_up(model, ONE, clock=fake_clock)
-    assert (found.count, found.settled) == (1 + 20, True)
+    warming = warm_up(model, ONE, clock=fake_clock)
+    assert (warming.count, warming.settled) == (1 + 20, True)
     slowing = fake_model(0.01 * 1.05**n for n in itertools.count())
     assert not warm_up(slowing, ONE, limit_s=20, clock=fake_clock).settled, "and the record tells"
 
@@ -67,7 +68,9 @@ def test_latency_stops_when_its_time_is_spent(fake_model, fake_clock) -> None:
 def test_cancelling_stops_at_once_and_records_nothing(
     fake_model, fake_clock, call_s, warming, most_calls
 ) -> None:
-    """Raising from the reporter ends it between two calls: twenty seconds of warm-up are no reason to wait for them."""
+    """Raising from the reporter ends it between two calls: twenty seconds of warm-up are no reason
+    to wait for them.
+    """
     heard = []
 
     def stop(fraction: float, text: str) -> None:
@@ -89,15 +92,17 @@ def test_throughput_has_a_record_for_each_batch_size(fake_model, fake_clock) -> 
         model = fake_model(itertools.cycle(seconds))
         return bench.throughput(model, ONE, option="x", batch_sizes=(1, 32), clock=fake_clock)
 
-    (one, quick), (_, slow) = records(0.1), records(1.0, 1.2, 1.1)
-    assert (one.batch_size, quick.batch_size) == (1, 32)
+    (single, quick), (_, slow) = records(0.1), records(1.0, 1.2, 1.1)
+    assert (single.batch_size, quick.batch_size) == (1, 32)
     assert quick.throughput_fps.value == pytest.approx(320)
     assert (len(slow.samples), len(quick.samples)) == (10, 20)
     assert (slow.value.low, slow.value.high) == (pytest.approx(1.0), pytest.approx(1.2))
 
 
 def test_comparison_takes_turns_in_both_orders(fake_model, fake_clock) -> None:
-    """Options alternate, every second round in reverse, and the ratio is the true one despite a drift."""
+    """Options alternate, every second round in reverse, and the ratio is the true one despite a
+    drift.
+    """
     order = []
 
     def slowing(name: str, seconds: float):
@@ -106,22 +111,27 @@ def test_comparison_takes_turns_in_both_orders(fake_model, fake_clock) -> None:
             yield seconds * (1 + n / 500)
 
     a, b = fake_model(slowing("a", 0.02)), fake_model(slowing("b", 0.01))
-    told = {"clock": fake_clock, "sleep": lambda seconds: None}
-    found = bench.compare({"a": a, "b": b}, ONE, rounds=6, block_calls=4, settle_calls=1, **told)
+    virtual_time = {"clock": fake_clock, "sleep": lambda seconds: None}
+    settings = {"rounds": 6, "block_calls": 4, "settle_calls": 1}
+    run = bench.compare({"a": a, "b": b}, ONE, **settings, **virtual_time)
     turns = [name for name, _ in itertools.groupby(order[-6 * 2 * 5 :])]
     assert turns == ["a", "b", "a", "b", "a", "b", "a"]
-    assert found.ratio("a", "b").interval.value == pytest.approx(2.0, rel=0.05)
-    assert [len(block) for block in found.records[0].blocks] == [4] * 6
+    assert run.ratio("a", "b").interval.value == pytest.approx(2.0, rel=0.05)
+    assert [len(block) for block in run.records[0].blocks] == [4] * 6
 
 
 def test_threads_of_the_last_option_come_to_rest_before_the_next_is_measured(
     fake_model, fake_clock
 ) -> None:
-    """Whoever follows a runtime whose threads still spin would be slowed by them, and only by them."""
+    """Whoever follows a runtime whose threads still spin would be slowed by them, and only by
+    them.
+    """
     busy_until_s = 0.0
 
     class Spinning(FakeModel):
-        """Takes 10 ms a call, twice that while the other option's threads spin; its own spin for 40 ms after a call."""
+        """Takes 10 ms a call, twice that while the other option's threads spin; its own spin for 40
+        ms after a call.
+        """
 
         spins_s = 0.0
 
@@ -143,10 +153,10 @@ def test_threads_of_the_last_option_come_to_rest_before_the_next_is_measured(
             fake_clock.now_s += seconds
 
         settings = {"rounds": 4, "block_calls": 1, "settle_calls": 1, "settle_s": settle_s}
-        found = bench.compare(options, ONE, clock=fake_clock, sleep=sleep, **settings)
+        run = bench.compare(options, ONE, clock=fake_clock, sleep=sleep, **settings)
         assert rested == [settle_s] * 8
-        assert found.records[0].details["settle_s"] == settle_s
-        return found.ratio("next", "spins").interval.value
+        assert run.records[0].details["settle_s"] == settle_s
+        return run.ratio("next", "spins").interval.value
 
     assert ratio(SETTLE_S) == pytest.approx(1)
     assert ratio(0.0) > 1.3
@@ -168,15 +178,17 @@ def test_a_fall_back_is_never_recorded_under_the_wrong_name(
     """What the CPU ran in silence is named so, and said aloud."""
     asked = {"provider": "CUDAExecutionProvider"}
     model = fake_model(itertools.repeat(0.01), **asked)
-    found = replace(bench.describe(model), providers_used={"CPUExecutionProvider": 56})
-    monkeypatch.setattr("labs.bench.timing.describe", lambda target: found)
+    on_cpu = replace(bench.describe(model), providers_used={"CPUExecutionProvider": 56})
+    monkeypatch.setattr("labs.bench.timing.describe", lambda target: on_cpu)
     with pytest.warns(UserWarning, match="CUDAExecutionProvider ran no node"):
         record = bench.latency(model, ONE, option="cuda", clock=fake_clock)
     assert record.option == "cuda (fell back to CPU)"
 
 
 def test_accuracy_keeps_what_was_predicted_and_shows_every_batch_in_one_shape(fake_model) -> None:
-    """The record holds one sample an image, and its predicted and its true class: enough for accuracy by class."""
+    """The record holds one sample an image, and its predicted and its true class: enough for
+    accuracy by class.
+    """
     images, labels = np.arange(5, dtype=np.float32).reshape(5, 1, 1, 1), np.array([3, 3, 0, 3, 1])
     seen = []
 
@@ -213,8 +225,10 @@ def test_a_function_without_arguments_is_measured_too(fake_clock, tmp_path) -> N
     with pytest.raises(bench.UnknownTargetError, match="model_path=…, backend=…, precision=…"):
         bench.latency(work, option="work", clock=fake_clock)
     bench.describe(work, model_path=path, backend="litert", precision="int8")
-    found = bench.latency(work, option="work", min_samples=20, clock=fake_clock)
-    assert (found.percentile(50), found.backend, found.model.name) == (0.25, "litert", "model.bin")
+    record = bench.latency(work, option="work", min_samples=20, clock=fake_clock)
+    assert record.percentile(50) == 0.25
+    assert record.backend == "litert"
+    assert record.model.name == "model.bin"
 
 
 def test_windows_hold_latency_and_heat(fake_model, fake_clock, tmp_path) -> None:
@@ -227,24 +241,25 @@ def test_windows_hold_latency_and_heat(fake_model, fake_clock, tmp_path) -> None
         for now in itertools.count(40.0, 10.0)
     )
     settings = {"duration_s": 10.0, "window_s": 2.0, "clock": fake_clock, "heat": looks.__next__}
-    made = sustained(backend, ONE, option="edge-x", **settings)
-    windows = made.details["windows"]
+    record = sustained(backend, ONE, option="edge-x", **settings)
+    windows = record.details["windows"]
     assert [round(window["t_s"]) for window in windows] == [2, 4, 6, 8, 10]
     assert windows[0]["p50_s"] == pytest.approx(0.1)
     assert windows[-1]["p50_s"] == pytest.approx(0.2)
     assert [window["temperature_c"] for window in windows] == [50.0, 60.0, 70.0, 80.0, 90.0]
     assert windows[-1]["throttle_bits"] == 0x20002
-    assert made.details["idle"]["temperature_c"] == 40.0
-    assert made.details["calls"] == len(made.samples) == sum(window["calls"] for window in windows)
-    assert Ledger(tmp_path / "ledger.jsonl").append(made) == made
+    assert record.details["idle"]["temperature_c"] == 40.0
+    calls_in_windows = sum(window["calls"] for window in windows)
+    assert record.details["calls"] == len(record.samples) == calls_in_windows
+    assert Ledger(tmp_path / "ledger.jsonl").append(record) == record
 
 
 def test_a_long_run_is_thinned_and_says_so(fake_model, fake_clock) -> None:
     """Minutes at 1 ms would fill the ledger; the windows have seen every call."""
     backend = fake_model(itertools.repeat(0.001))
     settings = {"duration_s": 12.0, "window_s": 1.0, "clock": fake_clock, "heat": Heat}
-    made = sustained(backend, ONE, option="edge-x", **settings)
-    assert made.details["unreadable"] == ["temperature", "frequency", "throttle flags"]
-    assert made.details["calls"] > 2 * MOST_SAMPLES
-    assert len(made.samples) <= MOST_SAMPLES
-    assert len(made.samples) * made.details["kept_every"] >= made.details["calls"]
+    record = sustained(backend, ONE, option="edge-x", **settings)
+    assert record.details["unreadable"] == ["temperature", "frequency", "throttle flags"]
+    assert record.details["calls"] > 2 * MOST_SAMPLES
+    assert len(record.samples) <= MOST_SAMPLES
+    assert len(record.samples) * record.details["kept_every"] >= record.details["calls"]

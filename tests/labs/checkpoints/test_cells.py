@@ -1,4 +1,6 @@
-"""A function out of its own cell: as the grader has it, and refused at home where the grader could not call it."""
+"""A function out of its own cell: as the grader has it, and refused at home where the grader could
+not call it.
+"""
 
 import sys
 from types import ModuleType
@@ -7,9 +9,9 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from labs.checkpoints import check
-from labs.course.calls import call
 from labs.course.cells import MOST_CHARACTERS, alone
 from labs.course.question import question
+from labs.judge.calls import call
 from labs.records.ledger import ledger
 
 MIDDLE = "def middle(low, high):\n    return (low + high) / 2"
@@ -28,10 +30,12 @@ def function_of(*cells: str, name: str = "middle"):
     [
         (MIDDLE,),
         (
-            f"import numpy\nfrom statistics import mean\n{MIDDLE.replace('(low + high) / 2', 'mean([low, high])')}",
+            "import numpy\nfrom statistics import "
+            f"mean\n{MIDDLE.replace('(low + high) / 2', 'mean([low, high])')}",
         ),
         (
-            "def middle(low, high):\n    return half(low + high)\nhalf = lambda x: np.float64(x) / math.sqrt(4)",
+            "def middle(low, high):\n    return half(low + high)\nhalf = lambda x: "
+            "np.float64(x) / math.sqrt(4)",
         ),
         (f"%time pass\n{MIDDLE}",),
         ("shown = 3", f"{MIDDLE}\nprint(shown)\nlater = shown + 1"),
@@ -45,8 +49,8 @@ def function_of(*cells: str, name: str = "middle"):
 def test_what_the_check_keeps_is_what_the_grader_can_call(toys, cells: tuple[str, ...]):
     """Helpers and imports with it, whatever else stands in the cell."""
     assert ": right" in repr(check("toy.middle", function_of(*cells)))
-    kept = ledger().answer("toy.middle")
-    assert call(alone(kept["source"], "middle"), [[0, 4]]) == [{"value": 2.0}]
+    answer = ledger().answer("toy.middle")
+    assert call(alone(answer["source"], "middle"), [[0, 4]]) == [{"value": 2.0}]
 
 
 @pytest.mark.parametrize(
@@ -101,11 +105,13 @@ def test_what_the_check_keeps_is_what_the_grader_can_call(toys, cells: tuple[str
 def test_what_the_grader_would_miss_is_said_at_once(
     toys, monkeypatch, cells: tuple[str, ...], says: str
 ):
-    """Right here and nothing there would else be learned from a grade; and what it could not call, it is not given."""
+    """Right here and nothing there would else be learned from a grade; and what it could not call,
+    it is not given.
+    """
     for name in ("torch", "torch.nn"):  # at home there is a torch; importing it takes seconds
         monkeypatch.setitem(sys.modules, name, sys.modules.get(name) or ModuleType(name))
-    said = repr(check("toy.middle", function_of(*cells)))
-    assert says in said
+    card = repr(check("toy.middle", function_of(*cells)))
+    assert says in card
     # What cannot be had there is not advised to be imported: a second message would take that back.
-    assert not ("import or define" in said and "the grader's machine does not have" in said)
+    assert not ("import or define" in card and "the grader's machine does not have" in card)
     assert not question("toy.middle").verdict(ledger().read()).ok

@@ -1,4 +1,6 @@
-"""What a function did, called as the grader calls it, and what facts are held to: a wrong one gets its sentence."""
+"""What a function did, called as the grader calls it, and what facts are held to: a wrong one gets
+its sentence.
+"""
 
 import json
 import math
@@ -10,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from labs.course.calls import call, decode, encode
 from labs.course.cases import State, close, general, judge, shown
 from labs.course.rules import NotAnsweredError, fault, fitted, holds, plain
+from labs.judge.calls import call, decode, encode
 
 CASES = (
     {"args": [1], "expected": 2.0, "says": "Plain."},
@@ -21,14 +23,12 @@ CASES = (
 )
 RIGHT = [{"value": case["expected"]} for case in CASES]
 
-NUMBERS = (
-    st.integers(-(2**53), 2**53) | st.floats(-1e12, 1e12) | st.just(math.nan) | st.just(math.inf)
-)
+FINITE = st.integers(-(2**53), 2**53) | st.floats(-1e12, 1e12)
+NUMBERS = FINITE | st.just(math.nan) | st.just(math.inf)
+KEYS = st.text("abc", max_size=3)
 PLAIN = st.recursive(
     st.none() | st.booleans() | NUMBERS | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text("abc", max_size=3), inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=8,
 )
 
@@ -76,7 +76,7 @@ def test_every_result_is_close_to_itself_and_to_nothing_around_it(value):
 @pytest.mark.parametrize(
     ("came", "expected", "says"),
     [
-        (None, 1.0, "It returns nothing: is there a `return`?"),
+        (None, 1.0, "It returns nothing. Is there a `return`?"),
         ([1.0], 1.0, "It returns a list or an array instead of a number."),
         (True, 1.0, "It returns True or False instead of a number."),
         ({"$": "other", "type": "Tensor"}, 1.0, "It returns a Tensor instead of a number."),
@@ -87,27 +87,31 @@ def test_every_result_is_close_to_itself_and_to_nothing_around_it(value):
             "`b` is wrong. Its own. It has the wrong sign.",
         ),
         (["a"], ["a", "b"], "Its own."),
-        (["b", "a"], ["a", "b"], "Its own. The right values, in another order."),
+        (["b", "a"], ["a", "b"], "Its own. The values are right, but their order is wrong."),
         (
             [3.0, 1.0, 2.0, 4.0],
             [1.0, 2.0, 3.0, 4.0],
-            "Its own. The right values, in another order.",
+            "Its own. The values are right, but their order is wrong.",
         ),
         ([[1.0, 2.0]], [1.0, 2.0], "It returns an array of shape (1, 2) instead of (2,). Its own."),
         (
             [1.0, 0.5],
             [1.0, 2.0],
-            "Value 2 of 2 is wrong. Its own. It is turned around: 1 divided by what was asked for.",
+            "Value 2 of 2 is wrong. Its own. It is the reciprocal: 1 divided by the right result.",
         ),
         ([1.0, 7.0, 3.0], [1.0, 2.0, 3.0], "Value 2 of 3 is wrong. Its own."),
         (-2.0, 2.0, "Its own. It has the wrong sign."),
-        (0.25, 4.0, "Its own. It is turned around: 1 divided by what was asked for."),
+        (0.25, 4.0, "Its own. It is the reciprocal: 1 divided by the right result."),
         (2.4, 2, "Its own. It is not a whole number."),
         (1e-7, 0, "Its own. It is not a whole number."),
         (3e-9, 7e-9, "Its own."),
         (1001, 1000, "Its own."),
-        ([0.0, 300.0, -5.0, 7.0], [0.0, 255.0, 0.0, 7.0], "Its own. It exceeds the limits."),
-        ([2.0, 4.0, 6.0, 8.0], [1.0, 2.0, 3.0, 4.0], "Its own. It is 2 times what was asked for."),
+        (
+            [0.0, 300.0, -5.0, 7.0],
+            [0.0, 255.0, 0.0, 7.0],
+            "Its own. Some numbers are outside the limits.",
+        ),
+        ([2.0, 4.0, 6.0, 8.0], [1.0, 2.0, 3.0, 4.0], "Its own. It is 2 times the right result."),
         (7.0, 2.0, "Its own."),
         ("a", "b", "Its own."),
         ([True, False], [True, True], "Its own."),
@@ -145,10 +149,11 @@ def test_something_is_said_about_every_wrong_result(came, expected):
 )
 def test_the_first_case_that_fails_speaks_and_shows_its_call(place, came, says, returned):
     """With what came and what was expected; the cases behind it are not looked at."""
-    outputs = [*RIGHT[:place], came, *[{"value": None}] * (len(CASES) - place - 1)]
-    found = judge("f", CASES, outputs)
-    assert (found.message, found.state) == (says, State.FAILED)
-    rows = dict(found.shown)
+    cases_behind = len(CASES) - place - 1
+    outputs = [*RIGHT[:place], came, *[{"value": None}] * cases_behind]
+    verdict = judge("f", CASES, outputs)
+    assert (verdict.message, verdict.state) == (says, State.FAILED)
+    rows = dict(verdict.shown)
     assert rows["Call"] == f"f({shown(CASES[place]['args'][0])})"
     assert (rows["Returned"], rows["Expected"]) == (returned, shown(CASES[place]["expected"]))
 
@@ -163,8 +168,8 @@ def test_right_results_a_stub_and_results_of_other_cases_are_told_apart():
 @given(PLAIN)
 def test_a_result_stays_right_on_its_way_through_the_ledger(value):
     """NaN and infinity have a form there, for JSON has none."""
-    kept = json.loads(json.dumps(encode(value), allow_nan=False))
-    assert judge("f", ({"args": [], "expected": kept, "says": ""},), [{"value": kept}]).ok
+    stored = json.loads(json.dumps(encode(value), allow_nan=False))
+    assert judge("f", ({"args": [], "expected": stored, "says": ""},), [{"value": stored}]).ok
 
 
 FACTS = {"other": 8, "negative": -200}
@@ -217,17 +222,17 @@ def test_what_is_still_a_stub_is_not_answered(stub):
 @pytest.mark.parametrize(
     ("form", "value", "says"),
     [
-        ("number", "3", "is to be a number"),
-        ("number", True, "is to be a number"),
-        ("number", float("nan"), "is to be a number"),
-        ("number", {"$": "other", "type": "function"}, "is to be a number"),
-        ("whole number", 2.5, "is to be a whole number"),
-        ("text", 3, "is to be a text"),
-        (["Latency", "size"], "speed", "is one of `Latency`, `size`"),
-        ({"why": "text"}, "because", "is to be a dictionary with `why`"),
+        ("number", "3", "must be a number"),
+        ("number", True, "must be a number"),
+        ("number", float("nan"), "must be a number"),
+        ("number", {"$": "other", "type": "function"}, "must be a number"),
+        ("whole number", 2.5, "must be a whole number"),
+        ("text", 3, "must be a text"),
+        (["Latency", "size"], "speed", "must be one of `Latency`, `size`"),
+        ({"why": "text"}, "because", "must be a dictionary with `why`"),
         ({"why": "text"}, {"because": "x"}, "lacks `why`"),
-        ({"why": "text"}, {"why": 3}, "`why` is to be a text"),
-        ({"a": {"b": "number"}}, {"a": {"b": "x"}}, "`b` is to be a number"),
+        ({"why": "text"}, {"why": 3}, "`why` must be a text"),
+        ({"a": {"b": "number"}}, {"a": {"b": "x"}}, "`b` must be a number"),
     ],
 )
 def test_an_answers_form_is_checked_before_its_content(form, value, says):
@@ -281,11 +286,11 @@ def test_what_a_function_takes_or_returns_has_a_form_in_json(value, kept):
 )
 def test_an_array_comes_back_as_it_went(value):
     """With its kind of numbers, NaN and infinities too; or as lists."""
-    kept = json.loads(json.dumps(encode(value), allow_nan=False))
-    found = decode(kept)
-    assert (found.dtype, found.shape) == (value.dtype, value.shape)
-    np.testing.assert_array_equal(found, value)
-    np.testing.assert_array_equal(decode(kept, arrays=False), value)
+    stored = json.loads(json.dumps(encode(value), allow_nan=False))
+    decoded = decode(stored)
+    assert (decoded.dtype, decoded.shape) == (value.dtype, value.shape)
+    np.testing.assert_array_equal(decoded, value)
+    np.testing.assert_array_equal(decode(stored, arrays=False), value)
 
 
 def test_whatever_a_function_does_is_written_down_and_has_an_end():

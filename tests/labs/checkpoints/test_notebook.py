@@ -40,8 +40,10 @@ def measure(entries) -> Callable[..., None]:
     """Return a function that writes an option's latency into the ledger."""
 
     def write(option: str = "a", sample_s: float = 1.0) -> None:
-        one = entries.measured("latency", option, [sample_s], started_at=LATER).pop()
-        ledger().append(Measurement.from_json(one | {"record_id": f"{len(list(ledger())):032x}"}))
+        measurement = entries.measured("latency", option, [sample_s], started_at=LATER).pop()
+        entries_count = len(list(ledger()))
+        measurement["record_id"] = f"{entries_count:032x}"
+        ledger().append(Measurement.from_json(measurement))
 
     return write
 
@@ -58,9 +60,9 @@ def test_a_right_function_is_written_down_once_with_its_source():
     """Checking again is no other try."""
     assert repr(check("toy.middle", middle)).startswith("✓ The middle of two numbers: right")
     check("toy.middle", middle)
-    (kept,) = ledger()
-    assert kept.value["outputs"] == [{"value": 2.0}, {"value": -1.0}]
-    assert kept.value["source"].startswith("def middle(low, high):")
+    (answer,) = ledger()
+    assert answer.value["outputs"] == [{"value": 2.0}, {"value": -1.0}]
+    assert answer.value["source"].startswith("def middle(low, high):")
 
 
 stub = in_a_cell(
@@ -73,7 +75,7 @@ stub = in_a_cell(
     [
         (stub, "not answered yet", "Not written yet"),
         (9.0, "not right yet", "Hand over the function itself: `check('toy.middle', middle)`"),
-        (returning("None"), "not right yet", "is there a `return`?"),
+        (returning("None"), "not right yet", "Is there a `return`?"),
         (returning("high + 3"), "not right yet", "2 lies between 0 and 4"),
         (returning("low", given="low"), "not right yet", "It stops with TypeError"),
         (returning("2.0"), "not right yet", "One of them is negative here."),
@@ -81,10 +83,10 @@ stub = in_a_cell(
 )
 def test_a_stub_is_open_and_a_mistake_gets_its_sentence_and_the_hint(function, state, says):
     """A stub gets no hint: it is no mistake."""
-    said = repr(check("toy.middle", function))
-    assert f": {state}\n" in said
-    assert says in said
-    assert ("Hint: It lies as far" in said) == (state == "not right yet")
+    card = repr(check("toy.middle", function))
+    assert f": {state}\n" in card
+    assert says in card
+    assert ("Hint: It lies as far" in card) == (state == "not right yet")
 
 
 def test_the_last_right_try_counts_and_a_wrong_one_behind_it_says_so():
@@ -92,9 +94,9 @@ def test_the_last_right_try_counts_and_a_wrong_one_behind_it_says_so():
     check("toy.middle", middle)
     later = returning("(low + high) / 2.0")
     assert "still counts" not in repr(check("toy.middle", later))
-    said = repr(check("toy.middle", returning("low")))
-    assert "not right yet" in said
-    assert "Your last right one is kept, and still counts" in said
+    card = repr(check("toy.middle", returning("low")))
+    assert "not right yet" in card
+    assert "Your last right one is kept, and still counts" in card
     asked, records = question("toy.middle"), ledger().read()
     assert asked.verdict(records).ok
     assert len(records.answers(asked.id)) == 3
@@ -112,7 +114,9 @@ def test_a_students_own_exception_is_shown_to_the_student_only():
 
 
 def test_a_file_is_read_and_its_facts_are_written_down(tmp_path):
-    """Looking at it again writes nothing of another kind; one that is not there writes nothing at all."""
+    """Looking at it again writes nothing of another kind; one that is not there writes nothing at
+    all.
+    """
     path = tmp_path / "notes.txt"
     for absent in (..., None, path):
         assert "not answered yet" in repr(check("toy.file", absent))
@@ -133,7 +137,7 @@ def test_a_file_is_read_and_its_facts_are_written_down(tmp_path):
         (
             UnicodeDecodeError("utf-8", b"", 0, 1, "<odd>"),
             "not right yet",
-            "cannot be read as what was asked for",
+            "cannot be read as an answer to this question",
         ),
         (NotImplementedError(), "not answered yet", "replace the line `raise NotImplementedError`"),
         (
@@ -178,11 +182,13 @@ def test_an_answer_is_kept_as_plain_json_and_judged_by_the_records(measure):
         (..., "not answered yet"),
         (None, "not answered yet"),
         ({"choice": "a", "why": ""}, "not answered yet"),
-        ({"choice": "a", "why": len}, "`why` is to be a text"),
+        ({"choice": "a", "why": len}, "`why` must be a text"),
     ],
 )
 def test_an_answers_stub_or_another_form_is_not_written_down(given, says):
-    """An untouched lesson leaves no answers behind; an exception would be a page of code that is not the student's."""
+    """An untouched lesson leaves no answers behind; an exception would be a page of code that is
+    not the student's.
+    """
     assert says in repr(check("toy.pick", given))
     assert list(ledger()) == []
 
@@ -214,13 +220,13 @@ def test_a_box_writes_the_prediction_down_and_lets_it_be_changed_until_it_is_mea
             assert box.fields[field].value == typed
     assert list(ledger()) == []
     box.fields["p95"].value = "12"
-    for typed, kept in (("1,000", 1000), ("9.5 ms", 9.5)):
+    for typed, value in (("1,000", 1000), ("9.5 ms", 9.5)):
         box.fields["p50"].value = typed
         # What the browser sends when Enter is pressed in the field.
         box.fields["p50"]._handle_custom_msg({"event": "submit"}, [])
-        assert predicted("toy.guess") == {"p50": kept, "p95": 12}
+        assert predicted("toy.guess") == {"p50": value, "p95": 12}
         assert "✓ Noted." in box.said.value
-        assert box.fields["p50"].value == f"{kept:g}"
+        assert box.fields["p50"].value == f"{value:g}"
     assert not box.button.disabled
     measure()
     assert predict("toy.guess", p50=..., p95=...).button.disabled
@@ -235,19 +241,23 @@ def test_a_box_writes_the_prediction_down_and_lets_it_be_changed_until_it_is_mea
         ({"p50": "9 ms or so", "p95": 1}, "`p50`: '9 ms or so' is not a number in ms."),
         ({"p50": 1, "p95": 1e9}, "`p95`: 1000000000 is not between"),
         ({"p50": 1}, "lacks `p95`"),
-        ({"p50": 1, "p95": len}, "`p95` is to be a number"),
+        ({"p50": 1, "p95": len}, "`p95` must be a number"),
     ],
 )
 def test_a_prediction_of_another_form_is_not_written_down(values, says):
-    """It would be the last word before the measurement, and worth nothing; the message names the field."""
-    said = repr(predict("toy.guess", **values))
-    assert said.startswith("✗ Not noted")
-    assert says in said
+    """It would be the last word before the measurement, and worth nothing; the message names the
+    field.
+    """
+    card = repr(predict("toy.guess", **values))
+    assert card.startswith("✗ Not noted")
+    assert says in card
     assert list(ledger()) == []
 
 
 def test_nobody_runs_past_a_prediction(measure):
-    """One sentence says what comes first; whoever has measured already is not kept from the rest of the lesson."""
+    """One sentence says what comes first; whoever has measured already is not kept from the rest of
+    the lesson.
+    """
     with pytest.raises(NotThereYetError) as caught:
         predicted("toy.guess")
     (line,) = caught.value._render_traceback_()
@@ -258,7 +268,9 @@ def test_nobody_runs_past_a_prediction(measure):
 
 
 #: The units of the course's predictions.
-UNITS = {one.unit for one in read_questions(QUESTIONS_PATH.read_text(encoding="utf-8")).values()}
+UNITS = {
+    asked.unit for asked in read_questions(QUESTIONS_PATH.read_text(encoding="utf-8")).values()
+}
 
 #: What students type, by unit and by the number that is meant; None is refused.
 TYPED = {
@@ -310,7 +322,9 @@ TYPED = {
     ],
 )
 def test_a_typed_number_is_read_as_it_is_meant_or_refused(unit, typed, meant):
-    """A comma before three digits separates thousands, unless only 0 stands before it; any other is a decimal comma."""
+    """A comma before three digits separates thousands, unless only 0 stands before it; any other is
+    a decimal comma.
+    """
     if meant is None:
         with pytest.raises(ValueError, match=r"is not a number|nothing is typed"):
             number(typed, unit)
@@ -327,14 +341,17 @@ def test_every_unit_that_the_course_asks_for_may_be_typed_behind_the_number(unit
 @pytest.mark.parametrize("state", [*State, None])
 def test_a_cards_word_sign_and_colour_differ_from_every_other_states(state):
     """Nothing is told by colour alone."""
-    own, *others = (Card("Headline", one) for one in (state, *({*State, None} - {state})))
-    assert repr(own)[0] not in {repr(one)[0] for one in others}
-    assert own.html not in {one.html for one in others}
+    own = Card("Headline", state)
+    others = [Card("Headline", other_state) for other_state in {*State, None} - {state}]
+    assert repr(own)[0] not in {repr(other)[0] for other in others}
+    assert own.html not in {other.html for other in others}
     assert state is None or repr(own) != repr(Card("Headline"))
 
 
 def test_answers_are_escaped_and_code_and_links_are_marked_up():
-    """An answer is text from anywhere; backticks in our own sentences are code; links lead to notebooks alone."""
+    """An answer is text from anywhere; backticks in our own sentences are code; links lead to
+    notebooks alone.
+    """
     card = Card("<b>", State.FAILED, ("use `x`",), (("Returned", "<script>alert(1)</script>"),))
     html = card.html
     assert "<script>" not in html
@@ -347,17 +364,19 @@ def test_answers_are_escaped_and_code_and_links_are_marked_up():
 
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list:
-    kept: list = []
-    monkeypatch.setattr("IPython.display.display", kept.append)
-    return kept
+    displayed: list = []
+    monkeypatch.setattr("IPython.display.display", displayed.append)
+    return displayed
 
 
 @pytest.fixture
 def toy(toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lesson:
-    """Return a lesson that takes a file and a record from an earlier one, in a course of two lessons."""
+    """Return a lesson that takes a file and a record from an earlier one, in a course of two
+    lessons.
+    """
     write_lesson(tmp_path, "maker", title="Make it", folder="1_model")
     takes = {"maker": ["models/made.onnx", "size made"]}
-    found = write_lesson(
+    toy_lesson = write_lesson(
         tmp_path, "toy", title="Toy", folder="2_edge", takes=takes, machine_minutes=20
     )
     build_all(tmp_path)
@@ -365,11 +384,13 @@ def toy(toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lesson:
         monkeypatch.setattr(
             first_cell, name, functools.partial(getattr(course, name), root=tmp_path)
         )
-    return found
+    return toy_lesson
 
 
 def test_a_lesson_without_its_file_stops_with_a_link(toy, shown):
-    """No traceback and no AttributeError further down: one sentence, and a link to the lesson that makes it."""
+    """No traceback and no AttributeError further down: one sentence, and a link to the lesson that
+    makes it.
+    """
     with pytest.raises(NotThereYetError) as caught:
         first_cell.begin("toy")
     (line,) = caught.value._render_traceback_()
@@ -383,7 +404,9 @@ def test_a_lesson_without_its_file_stops_with_a_link(toy, shown):
 def test_cells_behind_a_lesson_that_could_not_begin_end_with_one_sentence(
     toy, shown, monkeypatch, capsys
 ):
-    """It names the error, and what to make first; once the lesson begins, errors look as they always do."""
+    """It names the error, and what to make first; once the lesson begins, errors look as they
+    always do.
+    """
     shell = InteractiveShell()
     monkeypatch.setattr("IPython.get_ipython", lambda: shell)
 
@@ -411,32 +434,37 @@ def test_cells_behind_a_lesson_that_could_not_begin_end_with_one_sentence(
 
 
 def test_a_lesson_that_was_begun_says_where_to_go_on(toy, shown):
-    """Before anything is done, it says that it is ready; later, which question comes next, and what a restart takes."""
+    """Before anything is done, it says that it is ready; later, which question comes next, and what
+    a restart takes.
+    """
     (workspace_dir() / "models").mkdir(parents=True)
     (workspace_dir() / "models" / "made.onnx").touch()
     ledger().append(Measurement.from_json(Entries().measured("size", "made", [1.0]).pop()))
     first_cell.begin("toy")
     assert repr(shown[-1]) == "✎ Toy: ready"
     check("toy.middle", middle)
-    kept = list(ledger())
+    entries_before = list(ledger())
     first_cell.begin("toy")
     html = shown[-1].html
     assert 'href="00_a_lesson.ipynb#cell-id=toy-file"' in html
     assert "Run All Above Selected Cell" in html
-    assert list(ledger()) == kept
+    assert list(ledger()) == entries_before
 
 
 def test_a_prediction_that_came_too_late_is_not_gone_back_to(toy, entries):
     """It stays as it is; everything else that is wrong can be mended."""
     entries.answered("toy.middle", {"outputs": [{"value": 2.0}, {"value": -1.0}]})
     entries.observed("file.toy.file", {"lines": 1})
-    assert "#cell-id=toy-file" in first_cell.way_on(toy, entries.records)
+    assert "#cell-id=toy-file" in first_cell.next_step(toy, entries.records)
     entries.observed("file.toy.file", {"lines": 2})
     entries.measured("latency", "a", [1.0]).measured("latency", "b", [2.0])
     entries.answered("toy.pick", {"choice": "a", "why": "x"})
     # Brackets are Markdown's own.
-    assert "[How long does (it) take?](00_a_lesson.ipynb#cell-id=toy-guess)" in first_cell.way_on(
-        toy, entries.records
+    assert (
+        "[How long does (it) take?](00_a_lesson.ipynb#cell-id=toy-guess)"
+        in first_cell.next_step(toy, entries.records)
     )
     entries.predicted("toy.guess", {"p50": 1, "p95": 1})
-    assert first_cell.way_on(toy, entries.records) == "Every question of this lesson is answered."
+    assert (
+        first_cell.next_step(toy, entries.records) == "Every question of this lesson is answered."
+    )

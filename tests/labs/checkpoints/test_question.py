@@ -1,4 +1,6 @@
-"""Questions judged by a ledger alone: in time or late, right when it was answered, and whatever was typed into it."""
+"""Questions judged by a ledger alone: in time or late, right when it was answered, and whatever was
+typed into it.
+"""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,20 +12,31 @@ from labs.records import Records
 from tests.entries import Entries
 
 KEYS = st.sampled_from(["outputs", "value", "$", "values", "choice", "why", "lines"])
+NUMBERS = st.integers() | st.floats(allow_nan=False)
+SCALARS = st.none() | st.booleans() | NUMBERS | st.text(max_size=4)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4),
+    SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner),
     max_leaves=6,
 )
 
 #: What stands in hand-written ledgers in place of an answer.
 HOSTILE = (
-    *(None, True, 0, -1, 1e308, "", "x" * 5000, [], [[]], {}, {"outputs": None}, {"outputs": {}}),
-    *(
-        {"outputs": [[]] * 9},
-        {"outputs": [{"value": {"$": "array"}}] * 9},
-        {"outputs": [{"raised": {}}] * 9},
-    ),
+    None,
+    True,
+    0,
+    -1,
+    1e308,
+    "",
+    "x" * 5000,
+    [],
+    [[]],
+    {},
+    {"outputs": None},
+    {"outputs": {}},
+    {"outputs": [[]] * 9},
+    {"outputs": [{"value": {"$": "array"}}] * 9},
+    {"outputs": [{"raised": {}}] * 9},
     {"outputs": [{"value": {"$": "float", "text": "ten"}}] * 9},
     {"outputs": [{"value": 10**400}] * 9},
 )
@@ -31,7 +44,7 @@ HOSTILE = (
 
 def right(*results: object) -> dict:
     """Return what is kept of a function that returned these."""
-    return {"source": "", "outputs": [{"value": one} for one in results]}
+    return {"source": "", "outputs": [{"value": result} for result in results]}
 
 
 PICK = {"choice": "a", "why": "it is fast"}
@@ -50,7 +63,11 @@ PICK = {"choice": "a", "why": "it is fast"}
         ([("a", 1.0), ("b", 0.5), PICK, ("b", 2.0)], State.PASSED, ""),
         # The newest answer counts, and it was never right.
         ([("a", 1.0), ("b", 2.0), PICK, ("b", 0.5), PICK], State.FAILED, "`a` is slower than `b`."),
-        ([("a", 1.0), ("b", 2.0), {"choice": "c", "why": ""}], State.FAILED, "`choice` is one of"),
+        (
+            [("a", 1.0), ("b", 2.0), {"choice": "c", "why": ""}],
+            State.FAILED,
+            "`choice` must be one of",
+        ),
         ([("a", 1.0), ("b", 2.0), PICK, ("b", 0.5, "another processor")], State.PASSED, ""),
         (
             [("a", 1.0), ("b", 0.5, "another processor"), PICK],
@@ -107,28 +124,27 @@ def test_a_prediction_counts_when_it_comes_first(steps, state, toys, entries):
 @given(value=JSON)
 def test_whatever_was_written_fails_the_question_and_never_the_grader(toys, value):
     """As an answer, as facts about a file, as a prediction."""
-    for id, one in toys.items():
+    for id, toy in toys.items():
         entries = (
             Entries()
             .answered(id, value)
             .observed(f"file.{id}", {"lines": value})
             .predicted(id, value)
         )
-        verdict = one.verdict(entries.measured("latency", "a", [1.0]))
+        verdict = toy.verdict(entries.measured("latency", "a", [1.0]))
         assert isinstance(verdict.message, str)
-        assert not verdict.ok or one.kind in ("prediction", "file")
+        assert not verdict.ok or toy.kind in ("prediction", "file")
 
 
 @pytest.mark.parametrize("id", all_questions())
 def test_no_question_of_the_course_stumbles_or_is_earned_by_nonsense(id: str):
     """Whatever kind it is, and whether anything was measured or not."""
-    one = all_questions()[id]
+    asked = all_questions()[id]
     for value in HOSTILE:
         for entries in (Entries(), Entries().measured("latency", "torch-eager", [1.0])):
-            entries.answered(id, value).observed(
-                f"file.{id}", value if isinstance(value, dict) else {"x": value}
-            )
-            assert not one.verdict(entries).ok
+            facts = value if isinstance(value, dict) else {"x": value}
+            entries.answered(id, value).observed(f"file.{id}", facts)
+            assert not asked.verdict(entries).ok
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -147,9 +163,8 @@ def test_an_entry_that_is_none_costs_nothing_else(toys, junk):
 def test_rows_have_the_lessons_order_and_a_hint_until_it_is_right(entries):
     """Of the course as it is: nothing is earned, nothing is failed, and nothing is hidden."""
     rows = public_rows(Records(), lessons())
-    assert [row.id for row in rows] == [
-        one.id for lesson in lessons() for one in of_lesson(lesson.id)
-    ]
+    questions = [asked for lesson in lessons() for asked in of_lesson(lesson.id)]
+    assert [row.id for row in rows] == [asked.id for asked in questions]
     for row in rows:
         asked = question(row.id)
         assert (row.points, row.possible, row.lesson, row.hint) == (

@@ -3,22 +3,24 @@
 import json
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+import torch
 
 from grading.grade.artefacts.graph import described
+from labs.checkpoints.reads import compile as compile_reads
 from labs.checkpoints.reads.architecture import COLUMNS
-from labs.checkpoints.reads.budget import share_by_type, within_budgets
 from labs.checkpoints.reads.files import FOUR
 from labs.checkpoints.reads.gpus import stanzas
 from labs.checkpoints.reads.scale import team_template
-from labs.course.question import MissingEvidenceError
+from labs.course.question import MissingEvidenceError, question
+from labs.course.rules import fault
+from labs.optimize.export import export_onnx, tidy_file
+from labs.optimize.exported import exported_facts
 from labs.serve.triton.groups import groups_of
 from tests.entries import Entries
+from tests.grading.exported import exporting_source, run_export
 
 LEASE = {"status": "PENDING", "node": "liqid01", "type": "compute_liqid", "of_this_name": 1}
 LEASE |= {"start": "2026-03-02T14:00:00+00:00", "end": "2026-03-02T16:50:00+00:00"}
@@ -37,7 +39,8 @@ RECOMMENDED = {
 
 UNKNOWN = RECOMMENDED | {"option": "other"}
 
-#: At 1,000 photos a second, two services on the processor cost 0.02 dollars an hour per thread, one GPU 1.5.
+#: At 1,000 photos a second, two services on the processor cost 0.02 dollars an hour per thread, one
+#: GPU 1.5.
 RENTED = {
     "cpu": {"photos_per_s": 1e3, "threads": 256, "usd_per_hour": 2.56},
     "gpu": {"photos_per_s": 1e4, "usd_per_hour": 1.5},
@@ -46,26 +49,24 @@ RENTED = {
 #: As a ledger has them in which they were compared before they had threads.
 WITHOUT_THREADS = RENTED | {"cpu": {"photos_per_s": 1e3, "usd_per_hour": 2.56}}
 
-NETWORKS = {
-    name: dict(zip(COLUMNS, figures, strict=True))
-    for name, figures in {
-        "mobilenetv2_100": (1.0, 72.9, 3.5),
-        "small": (0.75, 73.8, 3.8),
-        "large": (0.88, 75.8, 5.5),
-        "resnet50": (11.0, 80.4, 25.6),
-        "transformer": (49.0, 83.8, 86.6),
-    }.items()
+FIGURES = {
+    "mobilenetv2_100": (1.0, 72.9, 3.5),
+    "small": (0.75, 73.8, 3.8),
+    "large": (0.88, 75.8, 5.5),
+    "resnet50": (11.0, 80.4, 25.6),
+    "transformer": (49.0, 83.8, 86.6),
 }
+NETWORKS = {name: dict(zip(COLUMNS, row, strict=True)) for name, row in FIGURES.items()}
 #: A table from before it held the figures of turns.
 OLDER = {name: {"ms": 4.0, "top-1 %": 72.9, "million weights": 3.5} for name in NETWORKS}
-#: Input and output of a toy network, with their channels.
-ENDS = {"x0": 3, "x8": 4}
 
 CHOSEN = {"server": "transformer", "device": "mobilenetv2_100"}
 
 
 def in_full(photos: int = 1000) -> Entries:
-    """Return a ledger in which a machine has measured float32 and a smaller file in full, which loses one point."""
+    """Return a ledger in which a machine has measured float32 and a smaller file in full, which
+    loses one point.
+    """
     entries = Entries().in_full("food11", 0.003, 81, 530, 9_000, photos)
     return entries.in_full("small", 0.002, 80, 800, 2_000, photos).observed(
         "defend.machines", RENTED
@@ -80,7 +81,9 @@ def ran(provider: str) -> Entries:
 
 
 def raced() -> Entries:
-    """Return a ledger in which three of four files took turns on a device, one with other bytes than were sent."""
+    """Return a ledger in which three of four files took turns on a device, one with other bytes
+    than were sent.
+    """
     entries = Entries().observed("edge.files", dict.fromkeys(FOUR, "0" * 64))
     for option in FOUR[:3]:
         sha256 = ("1" if option == "edge-int8-dynamic" else "0") * 64
@@ -92,7 +95,9 @@ def raced() -> Entries:
 
 
 def batched() -> Entries:
-    """Return a ledger in which Triton put sixteen clients' photos together with the stanza, and not without it."""
+    """Return a ledger in which Triton put sixteen clients' photos together with the stanza, and not
+    without it.
+    """
     entries = Entries()
     stages = dict.fromkeys(("queue_s", "input_s", "infer_s", "output_s"), 0.01)
     for option, batches in (("on", {"4": 2, "16": 4}), ("off", {"1": 72})):
@@ -103,25 +108,15 @@ def batched() -> Entries:
 
 
 def boarded(chosen: str, photos: int = 1000, **machine: object) -> Entries:
-    """Return a ledger in which a board has measured float32 and a smaller file that loses one point; one is chosen."""
+    """Return a ledger in which a board has measured float32 and a smaller file that loses one
+    point; one is chosen.
+    """
     board = {"cpu_model": "Cortex-A76", "architecture": "aarch64", **machine}
     entries = Entries().in_full(FOUR[0], 0.011, 81, 90, 9_000_000, photos, machine=board)
     entries.in_full(FOUR[3], 0.004, 80, 250, 2_000_000, photos, machine=board)
     evidence = {"p50_ms": 4.0, "right": 800}
     return entries.answered(
         "target.choice", RECOMMENDED | {"option": chosen, "where": "device", "evidence": evidence}
-    )
-
-
-def claimed(option: str, baseline: str) -> Entries:
-    """Return a ledger in which OpenVINO's provider is twice as fast, and an answer about a pair."""
-    entries = Entries().measured("latency", "cpu-provider", (0.010, 0.011) * 10, **SIDE_BY_SIDE)
-    used = {"OpenVINOExecutionProvider": 1}
-    entries.measured(
-        "latency", "openvino", (0.005, 0.006) * 10, providers_used=used, **SIDE_BY_SIDE
-    )
-    return entries.answered(
-        "providers.fair", {"option": option, "baseline": baseline, "claim": "faster"}
     )
 
 
@@ -178,7 +173,11 @@ def claimed(option: str, baseline: str) -> Entries:
             {"kept": False, "measured": True},
         ),
         ("defend:choice", in_full().answered("defend.choice", UNKNOWN), {"measured": False}),
-        ("defend:choice", Entries().answered("defend.choice", RECOMMENDED), "not measured in full"),
+        (
+            "defend:choice",
+            Entries().answered("defend.choice", RECOMMENDED),
+            "not measured completely",
+        ),
         # A GPU counts by the nodes that it ran.
         ("server:on_gpu", in_full(), "Nothing was measured on a GPU"),
         ("server:on_gpu", ran("CPUExecutionProvider"), {"nodes": 0}),
@@ -208,7 +207,8 @@ def claimed(option: str, baseline: str) -> Entries:
         ),
         ("batching:formed", batched(), {"photos": 12.0, "plain": 1.0}),
         ("batching:formed", Entries(batched()[:1]), "not measured yet"),
-        # What breaks a limit is no rival: neither the slow transformer, nor what does not fit into 5 MB.
+        # What breaks a limit is no rival: neither the slow transformer, nor what does not fit into
+        # 5 MB.
         (
             "architecture:networks",
             Entries().answered("architecture.choice", CHOSEN),
@@ -234,51 +234,29 @@ def claimed(option: str, baseline: str) -> Entries:
                 "device_best": 73.8,
             },
         ),
-        (
-            "providers:pair_of_providers",
-            claimed("openvino", "cpu-provider"),
-            {"changes_provider": True, "changes_precision": False, "claim_allowed": True},
-        ),
-        (
-            "providers:pair_of_providers",
-            claimed("cpu-provider", "openvino"),
-            {"claim_allowed": False},
-        ),
-        (
-            "providers:pair_of_providers",
-            claimed("openvino", "openvino"),
-            {"changes_provider": False},
-        ),
-        (
-            "providers:pair_of_providers",
-            claimed("openvino-bf16", "cpu-provider"),
-            "OpenVINO's environment",
-        ),
     ],
 )
 def test_a_ledger_is_read_as_it_stands(reader: str, entries: Entries, facts: dict | str):
-    """The newest counts, figures stand beside those that are quoted, and what is missing is said."""
+    """The newest counts, figures stand beside those that are quoted, and what is missing is
+    said.
+    """
     module, _, function = reader.partition(":")
     read = getattr(import_module(f"labs.checkpoints.reads.{module}"), function)
     if isinstance(facts, str):
         with pytest.raises(MissingEvidenceError, match=facts):
             read(entries.records)
     else:
-        assert {
-            name: value for name, value in read(entries.records).items() if name in facts
-        } == pytest.approx(facts)
+        all_facts = read(entries.records)
+        asked_facts = {name: value for name, value in all_facts.items() if name in facts}
+        assert asked_facts == pytest.approx(facts)
 
 
 def test_a_template_is_filled_in_and_read(tmp_path: Path):
     """Each placeholder arrives where it belongs; what is not said has Ray's default."""
-    assert team_template(Path(__file__).with_name("team.yaml")) == {
-        "name": "noodles",
-        "route": "/noodles",
-        "model": "/models/noodles.onnx",
-        "queued": 7,
-        "least": 0,
-        "most": 3,
-    }
+    facts = team_template(Path(__file__).with_name("team.yaml"))
+    for name in ("name", "route", "model", "queued", "least", "most"):
+        assert facts[name] == facts[f"asked_{name}"]
+    assert (facts["application"], facts["deployment"]) == ("app:build", "Food")
     path = tmp_path / "team.yaml"
     path.write_text("- name: menu\n  deployments: [{name: Food}]\n")
     bare = team_template(path)
@@ -298,89 +276,51 @@ def test_what_is_no_stanza_is_an_error(text: str, tmp_path: Path):
         stanzas(path)
 
 
-def test_weights_are_counted_by_the_type_that_is_stored(tmp_path: Path):
-    """A float layer, one in bytes and one in half bytes; scales and biases are no weights."""
-    nodes, stored = [], []
-    for name, kind, size in (
-        ("a", TensorProto.FLOAT, 2),
-        ("b", TensorProto.INT8, 4),
-        ("c", TensorProto.INT4, 4),
-    ):
-        stored.append(helper.make_tensor(name, kind, [size, 1], [1] * size))
-        weight = name
-        if kind != TensorProto.FLOAT:
-            stored.append(numpy_helper.from_array(np.float32(1), f"{name}_scale"))
-            nodes.append(
-                helper.make_node("DequantizeLinear", [name, f"{name}_scale"], [f"{name}_real"])
-            )
-            weight = f"{name}_real"
-        nodes.append(helper.make_node("MatMul", ["x", weight], [f"{name}_out"]))
-    onnx.save(
-        helper.make_model(helper.make_graph(nodes, "mixed", [], [], stored)),
-        tmp_path / "mixed.onnx",
-    )
-    assert share_by_type(tmp_path / "mixed.onnx") == pytest.approx(
-        {"FLOAT": 0.2, "INT8": 0.4, "INT4": 0.4}
-    )
-    # A file that is missing is named by the budget that it is for.
-    assert within_budgets({"int8-budget-05": Path("somewhere.onnx")}) == {
-        "missing": "int8-budget-01"
-    }
+def compile_rules(facts: dict) -> str:
+    return fault(question("compile.export").rules, facts)
 
 
-@pytest.mark.parametrize("limit", [4, 24])
-def test_a_file_tells_whose_photos_calibrated_it_and_how_many_bits_it_has(
-    limit: int, tmp_path: Path, monkeypatch
+@pytest.mark.parametrize(
+    ("argument", "other", "says"),
+    [
+        ("opset_version=18", "", "export with `opset_version=18`"),
+        ("opset_version=18", "opset_version=19", "operators have version 19"),
+        ('input_names=["input"]', "", "The file's input is `x`"),
+        ('input_names=["input"]', 'input_names=["image"]', "The file's input is `image`"),
+        ('output_names=["output"]', "", "The file's output is `linear`"),
+        ('output_names=["output"]', 'output_names=["class"]', "The file's output is `class`"),
+        ('dynamic_shapes=({0: torch.export.Dim("batch")},)', "", "accepts only 2 photos at a time"),
+        ("external_data=False", "", "`tidy_file` moved them into this one"),
+        ("external_data=False", "external_data=True", "`tidy_file` moved them into this one"),
+        ("net,", "torch.nn.Sequential(net, torch.nn.Sigmoid()).eval(),", "differ"),
+        ("", "", ""),
+    ],
+)
+@pytest.mark.slow
+def test_each_argument_of_the_export_that_is_dropped_or_changed_has_its_message(
+    tmp_path: Path, argument: str, other: str, says: str
 ):
-    """However many they were: each end of a range is one photo's own number. The grader counts the same bits."""
-    ort = pytest.importorskip(
-        "onnxruntime.quantization", reason="the light rooms have no onnxruntime"
-    )
-    quantize = import_module("labs.checkpoints.reads.quantize")
-    random = np.random.default_rng(0)
-    weights = [
-        (random.normal(size=(4, 3 if place == 0 else 4, 3, 3)) / 4).astype(np.float32)
-        for place in range(8)
-    ]
-    nodes = [
-        helper.make_node("Conv", [f"x{place}", f"w{place}"], [f"x{place + 1}"], pads=[1] * 4)
-        for place in range(8)
-    ]
-    ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width, 6, 6])
-        for name, width in ENDS.items()
-    ]
-    stored = [numpy_helper.from_array(weight, f"w{place}") for place, weight in enumerate(weights)]
-    graph = helper.make_graph(nodes, "toy", ends[:1], ends[1:], stored)
-    onnx.save(
-        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8),
-        tmp_path / "food11.onnx",
-    )
-    photos = {
-        name: random.normal(size=(60, 3, 6, 6)).astype(np.float32)
-        for name in ("training", "evaluation")
-    }
-    monkeypatch.setattr(quantize, "models_dir", lambda: tmp_path)
-    monkeypatch.setattr(quantize, "agreement", lambda path: 1.0)
-    monkeypatch.setattr(quantize, "load_split", lambda dataset, split: (photos[split], None))
+    """At home and in the grader, which reads the same file with nothing but its graph."""
+    source = exporting_source()
+    assert argument in source
+    path = run_export(source.replace(argument, other, 1).replace("\n    ,", ""), tmp_path)
+    facts = compile_reads.exported_file(path)
+    assert says in compile_rules(facts)
+    assert bool(says) == bool(compile_rules(facts))
+    graph = described(onnx.load(path))
+    if says != "differ":
+        assert compile_rules(graph | {"difference": 0.0}) == compile_rules(facts)
 
-    def read(split: str, **settings: bool) -> dict:
-        path = tmp_path / "int8.onnx"
-        feeds = iter([{"x0": photo[None]} for photo in photos[split][:limit]])
-        reader = SimpleNamespace(get_next=lambda: next(feeds, None))
-        types = {"activation_type": ort.QuantType.QUInt8, "weight_type": ort.QuantType.QInt8}
-        ort.quantize_static(
-            tmp_path / "food11.onnx", path, reader, per_channel=True, **types, **settings
-        )
-        return quantize.quantized_file(path) | {
-            "graded": described(onnx.load(path))["largest_weight"]
-        }
 
-    theirs, own, seven = read("evaluation"), read("training"), read("training", reduce_range=True)
-    assert theirs["of_evaluation"] == 1
-    assert own["of_evaluation"] <= 0.5
-    assert (
-        (own["largest_weight"], seven["largest_weight"])
-        == (127, 64)
-        == (own["graded"], seven["graded"])
-    )
+def test_a_file_of_the_courses_own_exporter_and_one_without_its_weights_are_named(tmp_path: Path):
+    """The course's functions export no student's file, however often it is tidied."""
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.Flatten()).eval()
+    path = export_onnx(network, tmp_path / "food11.onnx", image_size_px=8)
+    facts = exported_facts(onnx.load(tidy_file(path)))
+    assert "course's `export_onnx` wrote this file" in compile_rules(facts | {"difference": 0.0})
+    model = onnx.load(path)
+    onnx.save_model(model, path, save_as_external_data=True, size_threshold=0)
+    facts = exported_facts(onnx.load(path, load_external_data=False))
+    assert "weights are in another file" in compile_rules(facts)
+    facts = exported_facts(onnx.load(tidy_file(tidy_file(path))))
+    assert "`tidy_file` moved them into this one" in compile_rules(facts)

@@ -1,4 +1,6 @@
-"""What the toy lesson's questions read; ``toys.json`` has one of each kind, as the builder ships them."""
+"""What the toy lesson's questions read; ``toys.json`` has one of each kind, as the builder ships
+them.
+"""
 
 import linecache
 from pathlib import Path
@@ -23,17 +25,17 @@ def lines_of(path: Path) -> dict:
 
 def fastest(records: Records) -> dict:
     """Return which option was chosen, and which one was the fastest."""
-    found = [records.latest(kind="latency", option=option) for option in ("a", "b")]
-    if None in found:
+    measurements = [records.latest(kind="latency", option=option) for option in ("a", "b")]
+    if None in measurements:
         raise MissingEvidenceError("Measure `a` and `b` first.")
-    require_same_machine(found)
+    require_same_machine(measurements)
     return {
         "chosen": records.answer("toy.pick")["choice"],
-        "fastest": min(found, key=lambda one: one.samples).option,
+        "fastest": min(measurements, key=lambda measurement: measurement.samples).option,
     }
 
 
 def measured(records: Records) -> dict:
-    if not (found := records.measurements(kind="latency")):
+    if not (measurements := records.measurements(kind="latency")):
         raise MissingEvidenceError("Measure something first.")
-    return {"count": len(found)}
+    return {"count": len(measurements)}

@@ -1,4 +1,6 @@
-"""The rule of points: worths that the assignment fixes, rows earned, lost or pending, and what changes in mid-term."""
+"""The rule of points: worths that the assignment fixes, rows earned, lost or pending, and what
+changes in mid-term.
+"""
 
 from dataclasses import replace
 
@@ -18,7 +20,7 @@ from labs.course.points import (
     sums,
     worth_of,
 )
-from labs.course.question import Row, of_lesson
+from labs.course.question import ResultRow, of_lesson
 from labs.course.tables import Change, Choose, PartAsked
 
 PART = PartAsked(1, ("measure", "quantize"), 50.0, defence=10.0)
@@ -30,12 +32,12 @@ ROWS = st.lists(
 )
 
 
-def rows_of(drawn: list[tuple[int, bool, State]]) -> list[Row]:
+def rows_of(drawn: list[tuple[int, bool, State]]) -> list[ResultRow]:
     """Return rows of the lesson *Quantize*."""
     rows = []
     for place, (points, opened, state) in enumerate(drawn):
         earned, how = points * (state is State.PASSED), {"state": state, "opened": opened}
-        rows.append(Row(f"quantize.{place}", "", "quantize", earned, points, "", **how))
+        rows.append(ResultRow(f"quantize.{place}", "", "quantize", earned, points, "", **how))
     return rows
 
 
@@ -52,7 +54,9 @@ def rows_of(drawn: list[tuple[int, bool, State]]) -> list[Row]:
 def test_a_points_worth_follows_from_the_questions(
     opened: int, taking_part: int, worth: tuple[float, float]
 ):
-    """Alike until taking part would be more than its share; nothing for a ledger's word where nothing is opened."""
+    """Alike until taking part would be more than its share; nothing for a ledger's word where
+    nothing is opened.
+    """
     assert worth_of(1.0, opened, taking_part) == pytest.approx(worth)
 
 
@@ -60,7 +64,9 @@ def test_a_points_worth_follows_from_the_questions(
 def test_what_becomes_of_a_row_changes_no_others_worth(
     drawn: list[tuple[int, bool, State]], lost: set[int]
 ):
-    """Earned, pending and lost points add up to what the part is worth; taking part never gives more than its share."""
+    """Earned, pending and lost points add up to what the part is worth; taking part never gives
+    more than its share.
+    """
     rows = rows_of(drawn)
     standings = standing(rows, PART)
     assert standings.possible == pytest.approx(PART.worth if any(row.opened for row in rows) else 0)
@@ -84,7 +90,9 @@ def test_a_voided_question_leaves_for_everybody(drawn: list[tuple[int, bool, Sta
     """What is left of the part is worth the whole; with other points, its rows share these."""
     rows = rows_of(drawn)
     id = f"quantize.{place}"
-    hidden = Row(f"{id}.computed", "", "", 2, 2, "", state=State.PASSED, hidden=True, needs=id)
+    hidden = ResultRow(
+        f"{id}.computed", "", "", 2, 2, "", state=State.PASSED, hidden=True, needs=id
+    )
     void = {id: Change(id, "it was wrong", void=True)}
     others = [row for row in rows if row.id != id]
     assert standing([*rows, hidden], PART, void) == standing(others, PART)
@@ -93,11 +101,30 @@ def test_a_voided_question_leaves_for_everybody(drawn: list[tuple[int, bool, Sta
     assert [row for row in more if row.asked != id] == others
 
 
+@given(ROWS, st.integers(0, 11))
+def test_a_credited_question_gives_everybody_its_points(
+    drawn: list[tuple[int, bool, State]], place: int
+):
+    """Failed, pending or right, its rows have all their points, and no other row changes."""
+    rows = rows_of(drawn)
+    id = f"quantize.{place}"
+    credit = {id: Change(id, "it was wrong", void="credit")}
+    changed = changed_rows(rows, credit)
+    for before, after in zip(rows, changed, strict=True):
+        expected = before.possible if before.id == id else before.points
+        assert (after.points, after.possible) == (expected, before.possible)
+    before = standing(rows, PART)
+    after = standing(rows, PART, credit)
+    assert after.possible == pytest.approx(before.possible)
+    assert after.earned >= before.earned - 1e-9
+    assert not any(row.is_pending for row in changed if row.id == id)
+
+
 def test_a_pending_row_takes_nobodys_choice_away():
     """Of two deep dives the best counts; what the grader could not judge might have been it."""
     part = PartAsked(1, ("measure",), 10.0, choose=Choose(("kernels", "budget"), 1))
-    chosen = Row("kernels.a", "", "kernels", 0, 3, "", state=State.PENDING)
-    other = Row("budget.a", "", "budget", 2, 3, "", state=State.PASSED)
+    chosen = ResultRow("kernels.a", "", "kernels", 0, 3, "", state=State.PENDING)
+    other = ResultRow("budget.a", "", "budget", 2, 3, "", state=State.PASSED)
     assert counted_rows([chosen, other], part) == (chosen,)
     assert counted_rows([replace(chosen, state=State.FAILED), other], part) == (other,)
 
@@ -110,9 +137,11 @@ def test_a_students_own_checks_promise_what_the_gradebook_will_say(
     public, hidden = [], []
     for asked in (question for lesson in part.asked() for question in of_lesson(lesson.id)):
         right, about = drawn.draw(st.booleans()), (asked.id, "", asked.lesson_id)
-        public.append(Row(*about, right * asked.points, asked.points, "", opened=asked.opened))
+        public.append(
+            ResultRow(*about, right * asked.points, asked.points, "", opened=asked.opened)
+        )
         hidden += [
-            Row(*about, right * points, points, "", needs=asked.id)
+            ResultRow(*about, right * points, points, "", needs=asked.id)
             for points in asked.again.values()
         ]
     promised = promised_rows(public, assignment())

@@ -22,7 +22,9 @@ def _save(path: Path, shade: int) -> None:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Return a tiny data set: validation in class folders, evaluation flat as the real one is published."""
+    """Return a tiny data set: validation in class folders, evaluation flat as the real one is
+    published.
+    """
     for label in (2, 0, 10):
         for index in (1, 0):
             _save(
@@ -35,14 +37,18 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("split", ["validation", "evaluation"])
 def test_both_layouts_give_the_same_pictures(root: Path, split: str) -> None:
-    """Class folders and CLASS_NUMBER files yield the same names and labels, ordered by class, then name."""
-    found = [(path.name, label) for path, label in iterate(root, split)]
+    """Class folders and CLASS_NUMBER files yield the same names and labels, ordered by class, then
+    name.
+    """
+    pictures = [(path.name, label) for path, label in iterate(root, split)]
     names = ["0_0.png", "0_1.png", "2_0.png", "2_1.png", "10_0.png", "10_1.png"]
-    assert found == list(zip(names, [0, 0, 2, 2, 10, 10], strict=True))
+    assert pictures == list(zip(names, [0, 0, 2, 2, 10, 10], strict=True))
 
 
 def test_a_split_loads_as_inputs_and_labels(root: Path) -> None:
-    """Inputs and labels stand in the same order; a limit takes from all classes, not from the first only."""
+    """Inputs and labels stand in the same order; a limit takes from all classes, not from the first
+    only.
+    """
     (root / "validation" / "README.md").write_text("card")
     (root / "validation" / "class_00" / "._0_0.png").write_bytes(b"")
     inputs, labels = load_split(root, "validation")
@@ -56,7 +62,9 @@ def test_a_split_loads_as_inputs_and_labels(root: Path) -> None:
 
 
 def test_mistakes_are_named(root: Path) -> None:
-    """A wrong split name, a folder one level off, an empty split and a nameless picture say what is wrong."""
+    """A wrong split name, a folder one level off, an empty split and a nameless picture say what is
+    wrong.
+    """
     with pytest.raises(DatasetError, match="no split 'test'"):
         list(iterate(root, "test"))
     with pytest.raises(DatasetError, match="must be the folder that holds"):
@@ -72,8 +80,11 @@ def test_mistakes_are_named(root: Path) -> None:
 ASSETS = Path(__file__).resolve().parents[3] / "assets"
 
 
+@pytest.mark.slow
 def test_the_shipped_model_has_its_stated_accuracy() -> None:
-    """On the artists it has never seen, the shipped weights score what the manifest records, and at least 80 %."""
+    """On the artists it has never seen, the shipped weights score what the manifest records, and at
+    least 80 %.
+    """
     manifest = json.loads((ASSETS / "manifest.json").read_text("utf-8"))
     entry = manifest["models"]["food11-mini-mobilenetv2"]
     model = load_mobilenet_v2(ASSETS / entry["path"])
@@ -97,7 +108,9 @@ def _picture(width: int, height: int, mode: str = "RGB", seed: int = 0) -> Image
     "size", [(256, 256), (640, 480), (333, 500), (224, 224), (100, 37), (225, 1001)]
 )
 def test_the_recipe_is_torchvisions(size: tuple[int, int]) -> None:
-    """Resize, CenterCrop, ToTensor and Normalize of torchvision give the same input to float precision."""
+    """Resize, CenterCrop, ToTensor and Normalize of torchvision give the same input to float
+    precision.
+    """
     from torchvision import transforms
 
     oracle = transforms.Compose(
@@ -114,7 +127,9 @@ def test_the_recipe_is_torchvisions(size: tuple[int, int]) -> None:
 
 
 def test_looking_levels_up_gives_the_bits_that_computing_gives() -> None:
-    """The table is a shortcut and not another recipe; written into a batch's row it is the same again."""
+    """The table is a shortcut and not another recipe; written into a batch's row it is the same
+    again.
+    """
     image = _picture(300, 260)
     computed = np.asarray(crop(image), np.float32) / 255.0
     computed = (computed - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
@@ -127,7 +142,9 @@ def test_looking_levels_up_gives_the_bits_that_computing_gives() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1_000_000), (1_000_000, 1), (3, 200)])
 def test_a_line_of_pixels_does_not_become_gigapixels(size: tuple[int, int]) -> None:
-    """Of a picture much longer than wide the middle is looked at; resized whole, a megapixel would be fifty billion."""
+    """Of a picture much longer than wide the middle is looked at; resized whole, a megapixel would
+    be fifty billion.
+    """
     line = Image.new("RGB", size, "red")
     middle = size[0] // 2, size[1] // 2
     line.putpixel(middle, (0, 0, 255))
@@ -144,7 +161,9 @@ def test_any_colour_mode_becomes_rgb(mode: str) -> None:
 
 
 def test_a_file_its_bytes_and_a_batch_are_the_same_pictures(tmp_path: Path) -> None:
-    """A server that has bytes and a script that has a path agree; row i of a batch is picture i; a bad one is named."""
+    """A server that has bytes and a script that has a path agree; row i of a batch is picture i; a
+    bad one is named.
+    """
     paths = [tmp_path / f"{index}.png" for index in range(3)]
     for index, path in enumerate(paths):
         _picture(240, 300, seed=index).save(path)

@@ -1,4 +1,6 @@
-"""The intake alone: whatever is sent is a photo or a PhotoError, and what is decoded smaller keeps its class."""
+"""The intake alone: whatever is sent is a photo or a PhotoError, and what is decoded smaller keeps
+its class.
+"""
 
 import asyncio
 import io
@@ -36,14 +38,16 @@ def outcome(content: bytes) -> tuple[int, str]:
 @settings(deadline=None, max_examples=100)
 @given(st.data())
 def test_a_damaged_file_is_a_photo_or_a_refusal(data):
-    """Bytes that were overwritten, cut or put in raise nothing else, and no address of this process is told."""
+    """Bytes that were overwritten, cut or put in raise nothing else, and no address of this process
+    is told.
+    """
     kind = data.draw(st.sampled_from(intake.FORMATS))
     content = bytearray(encoded((40, 30), kind))
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(content)))
         content[place : place + data.draw(st.integers(0, 8))] = data.draw(st.binary(max_size=8))
-    status, said = outcome(bytes(content))
-    assert (status in (200, 413, 422), "0x" in said) == (True, False)
+    status, detail = outcome(bytes(content))
+    assert (status in (200, 413, 422), "0x" in detail) == (True, False)
 
 
 @pytest.mark.parametrize("given", [None, 7, float("inf"), ["a"], "lunch.jpg", "é", b"\xff", "A"])
@@ -58,7 +62,9 @@ def test_what_is_no_base64_is_refused(given: object):
 def test_the_pixels_of_a_header_decide_before_anything_is_decoded(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ):
-    """At the limit a photo is taken, and a line above it is refused; a format that is not listed is not tried."""
+    """At the limit a photo is taken, and a line above it is refused; a format that is not listed is
+    not tried.
+    """
     side = 300
     monkeypatch.setattr(intake, "MOST_PIXELS", side**2)
     for size, status in (((side, side), 200), ((side, side + 1), 413)):
@@ -66,7 +72,9 @@ def test_the_pixels_of_a_header_decide_before_anything_is_decoded(
 
 
 def test_a_photo_that_is_decoded_smaller_keeps_its_class():
-    """Some evaluation pictures as a camera's files: nearly all do, and none that is small is decoded otherwise."""
+    """Some evaluation pictures as a camera's files: nearly all do, and none that is small is
+    decoded otherwise.
+    """
     from labs.data.models import load_mobilenet_v2
     from labs.runtimes.calling import caller
 
@@ -86,7 +94,9 @@ def test_a_photo_that_is_decoded_smaller_keeps_its_class():
 
 
 def test_bytes_are_counted_whatever_the_app_does_with_them():
-    """What is told or sent beyond the limit is a 413, once; what fits passes; a reply that has begun goes on."""
+    """What is told or sent beyond the limit is a 413, once; what fits passes; a reply that has
+    begun goes on.
+    """
 
     async def app(scope, receive, send):
         while True:
@@ -98,9 +108,9 @@ def test_bytes_are_counted_whatever_the_app_does_with_them():
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    def status(pieces: list[int], told: bytes) -> list[int]:
+    def status(pieces: list[int], content_length: bytes) -> list[int]:
         messages = [
-            {"type": "http.request", "body": bytes(one), "more_body": True} for one in pieces
+            {"type": "http.request", "body": bytes(piece), "more_body": True} for piece in pieces
         ]
         messages.append({"type": "http.request", "body": b"", "more_body": False})
         replies = []
@@ -111,9 +121,10 @@ def test_bytes_are_counted_whatever_the_app_does_with_them():
         async def send(message):
             replies.append(message)
 
-        scope = {"type": "http", "headers": [(b"content-length", told)] if told else []}
+        headers = [(b"content-length", content_length)] if content_length else []
+        scope = {"type": "http", "headers": headers}
         asyncio.run(Bounded(app, most_bytes=100)(scope, receive, send))
-        return [one["status"] for one in replies if one["type"] == "http.response.start"]
+        return [reply["status"] for reply in replies if reply["type"] == "http.response.start"]
 
     assert status([60, 40], b"") == status([100], b"100") == [200]
     assert status([60, 41], b"") == status([1000] * 9, b"") == status([], b"101") == [413]
@@ -123,8 +134,8 @@ def test_bytes_are_counted_whatever_the_app_does_with_them():
 def test_it_travels_alone(tmp_path):
     """Copied somewhere, it needs Python, numpy and Pillow, and nothing of the course."""
     shutil.copy(intake.__file__, tmp_path)
-    said = "import intake, sys; print({'labs', 'fastapi', 'starlette'} & sys.modules.keys())"
+    code = "import intake, sys; print({'labs', 'fastapi', 'starlette'} & sys.modules.keys())"
     done = subprocess.run(
-        [sys.executable, "-c", said], cwd=tmp_path, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "set()"

@@ -28,16 +28,14 @@ def written(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     shutil.copy(tiny_model, models_dir() / "tiny.onnx")
 
     def run(job: Job) -> list:
-        (tmp_path / "job.json").write_text(json.dumps(job.to_json()))
-        told: list[float] = []
-        count = run_job(
-            tmp_path / "job.json",
-            tmp_path / "out" / "records.jsonl",
-            lambda so_far, _: told.append(so_far),
-        )
-        lines = (tmp_path / "out" / "records.jsonl").read_text().splitlines()
+        job_path = tmp_path / "job.json"
+        records_path = tmp_path / "out" / "records.jsonl"
+        job_path.write_text(json.dumps(job.to_json()))
+        fractions: list[float] = []
+        count = run_job(job_path, records_path, lambda fraction, _: fractions.append(fraction))
+        lines = records_path.read_text().splitlines()
         records = [Measurement.from_json(json.loads(line)) for line in lines]
-        assert (len(records), told[-1]) == (count, 1.0)
+        assert (len(records), fractions[-1]) == (count, 1.0)
         return records
 
     return run
@@ -45,11 +43,10 @@ def written(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_a_job_that_fails_leaves_no_records(written, tmp_path: Path) -> None:
     """Half a measurement must not be taken for a whole one."""
-    missing = tuple(
-        Candidate("edge-one", name, threads=1) for name in ("tiny.onnx", "missing.onnx")
-    )
+    present = Candidate("edge-one", "tiny.onnx", threads=1)
+    missing = Candidate("edge-one", "missing.onnx", threads=1)
     with pytest.raises(Exception, match=r"missing\.onnx"):
-        written(Job("options", missing, QUICK, (1,)))
+        written(Job("options", (present, missing), QUICK, (1,)))
     assert not (tmp_path / "out" / "records.jsonl").exists()
 
 
@@ -58,7 +55,8 @@ def test_a_smaller_input_keeps_every_weight(tiny_model: Path, tmp_path: Path) ->
     resized = with_input_size(tiny_model, tmp_path / "small.onnx", 160)
     assert abs(resized.stat().st_size - tiny_model.stat().st_size) < 20
     session = open_model(resized)
-    assert bench.caller(session)(np.zeros((2, 3, 160, 160), np.float32)).shape == (2, 11)
+    images = np.zeros((2, 3, 160, 160), np.float32)
+    assert bench.caller(session)(images).shape == (2, 11)
     assert bench.describe(session).providers_used["CPUExecutionProvider"] > 0
 
 
@@ -83,23 +81,25 @@ def test_a_size_that_cannot_be_halved_five_times_is_refused(
 def test_a_device_measures_a_small_input_in_every_way(
     task, kinds, tiny_model: Path, written
 ) -> None:
-    """Answers alone where latencies are measured in turns afterwards; pictures as small as each candidate takes.
+    """Answers alone where latencies are measured in turns afterwards; pictures as small as each
+    candidate takes.
 
     Each record names its task and its machine.
     """
     candidates = []
     for size_px in (64, 96) if task == "compare" else (64,):
-        with_input_size(tiny_model, models_dir() / f"{size_px}.onnx", size_px)
-        candidates.append(
-            Candidate(f"edge-{size_px}", f"{size_px}.onnx", threads=1, input_px=size_px)
-        )
-    made = written(Job(task, tuple(candidates), QUICK, (1,)))
-    assert [record.kind for record in made] == kinds
-    assert {one.details["dataset"] for one in made if one.kind == "accuracy"} <= {
-        "food11-mini/evaluation at 64 px"
-    }
-    assert all((one.details["job"], one.machine) == (task, fingerprint()) for one in made)
-    assert {one.option for one in made} == {one.option for one in candidates}
+        file = f"{size_px}.onnx"
+        with_input_size(tiny_model, models_dir() / file, size_px)
+        candidates.append(Candidate(f"edge-{size_px}", file, threads=1, input_px=size_px))
+    records = written(Job(task, tuple(candidates), QUICK, (1,)))
+    assert [record.kind for record in records] == kinds
+    for record in records:
+        assert record.details["job"] == task
+        assert record.machine == fingerprint()
+        if record.kind == "accuracy":
+            assert record.details["dataset"] == "food11-mini/evaluation at 64 px"
+    options = {record.option for record in records}
+    assert options == {candidate.option for candidate in candidates}
 
 
 ONE = Candidate("edge-int8-s8s8", "int8-static-s8s8.onnx", threads=4)
@@ -109,7 +109,9 @@ class ToldDevice:
     """A device that answers with lines that the test wrote."""
 
     def __init__(self, lines: Sequence[str]) -> None:
-        self.lines, self.written, self.asked = lines, {}, []
+        self.lines = lines
+        self.written: dict[str, str] = {}
+        self.asked: list[list[str]] = []
 
     def write(self, path: str, text: str) -> None:
         self.written[path] = text
@@ -132,18 +134,21 @@ class ToldDevice:
 
 def test_records_come_back_into_the_ledger(make_measurement, tmp_path) -> None:
     """With the device's own fingerprint, and the progress that it told."""
-    made = make_measurement(option=ONE.option)
-    device, told = ToldDevice([json.dumps(made.to_json())]), []
+    record = make_measurement(option=ONE.option)
+    device = ToldDevice([json.dumps(record.to_json())])
+    reports = []
+
+    def on_progress(fraction: float, text: str) -> None:
+        reports.append((fraction, text))
+
     ledger = Ledger(tmp_path / "ledger.jsonl")
-    records = measure_on(
-        device, Job("options", (ONE,)), ledger, on_progress=lambda *said: told.append(said)
-    )
-    assert records == ledger.measurements() == [made]
-    assert told == [(0.5, "half of it")]
-    (path,) = (
-        device.written
-    )  # the same for the same job, so that one which still runs is found again
-    assert Job.from_json(json.loads(device.written[path])) == Job("options", (ONE,))
+    job = Job("options", (ONE,))
+    records = measure_on(device, job, ledger, on_progress=on_progress)
+    assert records == ledger.measurements() == [record]
+    assert reports == [(0.5, "half of it")]
+    # The path is the same for the same job, so that one which still runs is found again.
+    (path,) = device.written
+    assert Job.from_json(json.loads(device.written[path])) == job
     assert path.endswith(f"{Job('options', (ONE,)).key}.json")
     assert device.asked[0][:3] == ["-m", "labs.edge", "measure"]
 

@@ -1,158 +1,31 @@
-"""The pipe to a program: whatever comes through it costs the program its question, and nothing else."""
+"""The pipe to a program: whatever comes through it costs the program its question, and nothing
+else.
+"""
 
 import contextlib
-import json
 import os
 import random
-import threading
-from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labs.judge import app, kernel, program, router, script, stream, triton, workers
-from labs.judge.program import Held, Lost, NotReadyError, Outside, Program, at_home
+from labs.judge import app, program, script, triton
+from labs.judge.program import HeldValue, Lost, NotReadyError, Outside, Program, at_home
 from labs.machine.busy import slowdown
 from labs.machine.fingerprint import usable_cpu_count
+from tests.taken_over import FIELDS, UP, assert_gains_nothing, junk, line, saying
 
-#: Each judge, with what its file is called.
-JUDGES = [
-    app.app,
-    triton.model,
-    script.script,
-    stream.streaming_app,
-    router.router,
-    kernel.shared_kernel,
-    workers.app,
-]
+#: A kind, as a deep dive names its own.
+BARE = "tests.labs.judge.bare:bare"
 
 OUTSIDE = {"double": Outside({"number": int}, lambda number: 2 * number)}
 
 
-#: What each judge's programs call, and arguments of the right form that no honest one would give.
-CALLED = (
-    "session run enter leave",
-    "network",
-    "run",
-    "word",
-    "version",
-    "read write",
-    "sizes answer",
-)
-NAMES = {judge: names.split() for judge, names in zip(JUDGES, CALLED, strict=True)}
-GIVEN = {
-    "rows": [[], [[]], [[0] * 192], [[1e308] * 192]],
-    "at": [[], [0], [0, 0], [-1, 0], [1 << 50, 0]],
-    "name": ["a", "b", "c", "d", ""],
-    "block": [[], [0, 0, 0], [-1]],
-    **{
-        "value": [1e308, -1],
-        "thread": [-1, 0, 1 << 50],
-        "line": [0],
-        "threads": [-1],
-        "prompt": ["\ud800"],
-    },
-    **{"version": ["\ud800", "canary"], "image": ["\ud800", "1"]},
-}
-
-
-def line(**message: object) -> bytes:
-    """Return a message as it goes through the pipe."""
-    return json.dumps(message).encode() + b"\n"
-
-
-UP = line(hello="") + line(ready="")
-
-
-def saying(first: bytes, answer: Callable[[dict], bytes] | None = None) -> program.Start:
-    """Return a start of what says something, and then answers each request; without an answer, it ends."""
-
-    @contextlib.contextmanager
-    def start(kind: str, content: bytes) -> Iterator[SimpleNamespace]:
-        (asked, ask), (said, say) = os.pipe(), os.pipe()
-
-        def talk() -> None:
-            with (
-                os.fdopen(asked, "rb") as requests,
-                os.fdopen(say, "wb", 0) as replies,
-                contextlib.suppress(OSError, ValueError),
-            ):
-                replies.write(first)
-                for request in requests if answer else ():
-                    replies.write(answer(json.loads(request)))
-
-        thread = threading.Thread(target=talk)
-        thread.start()
-        with os.fdopen(ask, "wb", 0) as stdin, os.fdopen(said, "rb", 0) as stdout:
-            yield SimpleNamespace(stdin=stdin, stdout=stdout)
-        thread.join()
-
-    return start
-
-
 def asked(start: program.Start, **limits: float) -> object:
     """Return the reply of whatever was started."""
-    with Program("x", b"", OUTSIDE, start, **limits) as one:
-        return one.ask({"value": int}, question=1)
-
-
-def junk(dice: random.Random, depth: int = 0) -> object:
-    """Return any JSON, with values that a judge may be foolish about."""
-    odd = (
-        None,
-        True,
-        0,
-        -1,
-        1 << 70,
-        1e308,
-        0.5,
-        "",
-        "photo",
-        "\ud800",
-        [],
-        {},
-        [[]],
-        {"$": 1},
-        float("nan"),
-    )
-    if depth > 3 or dice.random() < 0.5:
-        return dice.choice(odd)
-    if dice.random() < 0.5:
-        return [junk(dice, depth + 1) for _ in range(dice.randrange(4))]
-    return {dice.choice(FIELDS): junk(dice, depth + 1) for _ in range(dice.randrange(4))}
-
-
-FIELDS = (
-    *(
-        "hello",
-        "ready",
-        "reply",
-        "piece",
-        "call",
-        "name",
-        "given",
-        "text",
-        "status",
-        "body",
-        "type",
-        "answers",
-        "rows",
-    ),
-    *(
-        "class",
-        "version",
-        "printed",
-        "ended",
-        "complaint",
-        "error",
-        "barriers",
-        "at",
-        "block",
-        "samples_s",
-    ),
-)
+    with Program("x", b"", OUTSIDE, start, **limits) as process:
+        return process.ask({"value": int}, question=1)
 
 
 def garbled(dice: random.Random) -> bytes:
@@ -192,48 +65,17 @@ def test_twenty_thousand_lines_of_anything_lose_their_question_alone():
             asked(saying(UP + garbled(dice)))
 
 
-@pytest.mark.parametrize("judge", JUDGES, ids=lambda judge: judge.__name__)
-def test_a_process_that_was_taken_over_gets_facts_and_keeps_the_judge_going(
-    judge, tmp_path, monkeypatch
-):
+@pytest.mark.parametrize(
+    ("judge", "calls"),
+    [
+        (app.app, ["session", "run", "enter", "leave"]),
+        (triton.model, ["network"]),
+        (script.script, ["run"]),
+    ],
+)
+def test_a_process_that_was_taken_over_gets_facts_and_keeps_the_judge_going(judge, calls, tmp_path):
     """It answers the right requests, with anything; in some rounds with what has the right form."""
-    monkeypatch.setitem(Program.__init__.__kwdefaults__, "each_s", 0.2)
-    dice = random.Random(judge.__name__)
-    path = tmp_path / "file.py"
-    path.write_text("")
-    for number in range(24):
-        forged = {name: junk(dice) for name in FIELDS[5:]}
-        if number % 2:
-            forged |= {
-                "status": 200,
-                "type": "x",
-                "body": json.dumps(junk(dice)),
-                "ended": 0,
-                "complaint": "",
-            }
-            forged |= {
-                "error": "",
-                "barriers": 2,
-                "answers": [junk(dice)] * 8,
-                "printed": json.dumps(junk(dice)),
-            }
-        calls = b"".join(
-            line(
-                call=place,
-                name=name,
-                given={key: dice.choice(values) for key, values in GIVEN.items()},
-            )
-            for place, name in enumerate(dice.choices(NAMES[judge], k=number % 3))
-        )
-        start = saying(
-            UP,
-            lambda message, forged=forged, calls=calls: (
-                calls + line(**forged, reply=message.get("ask"))
-            ),
-        )
-        facts = judge(path, start)
-        json.dumps(facts)
-        assert facts["lost"] or not facts.get("right", facts.get("measured", False))
+    assert_gains_nothing(judge, calls, tmp_path / "file.py")
 
 
 @pytest.mark.parametrize(
@@ -263,26 +105,24 @@ def test_each_way_of_not_answering_has_its_sentence(first, answer, says):
 
 def test_what_is_held_waits_for_its_release():
     """Meanwhile, others are answered."""
-    outside = {"word": Outside({}, lambda: Held("soup"))}
+    outside = {"word": Outside({}, lambda: HeldValue("soup"))}
     numbers = []
 
     def answer(message: dict) -> bytes:
         if "ask" in message:
             numbers.append(message["ask"])
-            return (
-                line(call=7, name="word", given={})
-                if len(numbers) == 1
-                else line(reply=numbers[1], value=1)
-            )
+            if len(numbers) == 1:
+                return line(call=7, name="word", given={})
+            return line(reply=numbers[1], value=1)
         return line(reply=numbers[0], value=len(message["value"]))
 
-    with Program("x", b"", outside, saying(UP, answer)) as one:
-        first = one.begin()
-        one.until(lambda: one.is_holding)
-        assert one.ask({"value": int}) == {"reply": numbers[1], "value": 1}
-        assert not one.has_replied(first)
-        one.release()
-        assert one.reply(first, {"value": int})["value"] == 4
+    with Program("x", b"", outside, saying(UP, answer)) as process:
+        first = process.begin()
+        process.until(lambda: process.is_holding)
+        assert process.ask({"value": int}) == {"reply": numbers[1], "value": 1}
+        assert not process.has_replied(first)
+        process.release()
+        assert process.reply(first, {"value": int})["value"] == 4
 
 
 @pytest.mark.parametrize("first", [b"", line(hello="numba"), b"Traceback"])
@@ -296,7 +136,7 @@ def test_an_asker_that_is_not_there_is_no_programs_fault(first):
 def test_a_program_that_is_never_loaded_is_lost(text, monkeypatch):
     """At home as in the grader; and nothing that it has started is left."""
     monkeypatch.setattr(program, "READY_S", 0.5)
-    with pytest.raises(Lost, match="not loaded"), Program("router", text.encode(), {}, at_home):
+    with pytest.raises(Lost, match="not loaded"), Program(BARE, text.encode(), {}, at_home):
         pass
 
 
@@ -304,7 +144,9 @@ def test_a_program_that_is_never_loaded_is_lost(text, monkeypatch):
 def test_a_slow_answer_at_home_is_waited_for_on_a_busy_machine(
     processes: float, answers: bool, monkeypatch
 ):
-    """With eight processes per processor, eight times as long; the grader waits equally long everywhere."""
+    """With eight processes per processor, eight times as long; the grader waits equally long
+    everywhere.
+    """
     load = processes * usable_cpu_count()
     monkeypatch.setattr(os, "getloadavg", lambda: (load, load, load))
     text, form = b"import time\ntime.sleep(4)\nprint('late')", {"printed": str}
@@ -326,6 +168,10 @@ def test_a_busy_machine_is_some_times_slower_and_never_faster(load: float):
 
 def test_what_lies_beside_a_program_is_not_imported(tmp_path):
     """Nor is what lies in its working folder: the asker is isolated."""
-    text = b"import sys\nassert '' not in sys.path and 'PYTHONPATH' not in sys.flags.__repr__()\nimport no_such_module"
-    with pytest.raises(Lost, match="no_such_module"), Program("router", text, {}, at_home):
+    text = (
+        b"import sys\n"
+        b"assert '' not in sys.path and 'PYTHONPATH' not in sys.flags.__repr__()\n"
+        b"import no_such_module"
+    )
+    with pytest.raises(Lost, match="no_such_module"), Program(BARE, text, {}, at_home):
         pass

@@ -1,4 +1,6 @@
-"""An arrangement of instances stands in the configuration that Triton reads, as far as this machine has the GPUs."""
+"""An arrangement of instances stands in the configuration that Triton reads, as far as this machine
+has the GPUs.
+"""
 
 import pytest
 from google.protobuf.json_format import MessageToDict
@@ -22,14 +24,11 @@ TWO_EACH = "instance_group [ { count: 2 kind: KIND_GPU gpus: [ 0, 1 ] } ]"
     ],
 )
 def test_a_stanza_takes_the_place_of_what_was_written(name, stanza, gpus, instances, batches):
-    """Networks go to GPU 0 unless a stanza says otherwise; what decodes stays on processors, and at home all does."""
-    made = parse(arranged(WRITTEN.format(name), stanza, gpus))
-    assert (made.name, made.max_batch_size, made.HasField("dynamic_batching")) == (
-        name,
-        16,
-        batches,
-    )
-    assert (
-        in_words(MessageToDict(made, preserving_proto_field_name=True)["instance_group"])
-        == instances
-    )
+    """Networks go to GPU 0 unless a stanza says otherwise; what decodes stays on processors, and at
+    home all does.
+    """
+    config = parse(arranged(WRITTEN.format(name), stanza, gpus))
+    assert (config.name, config.max_batch_size) == (name, 16)
+    assert config.HasField("dynamic_batching") == batches
+    fields = MessageToDict(config, preserving_proto_field_name=True)
+    assert in_words(fields["instance_group"]) == instances

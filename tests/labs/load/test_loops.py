@@ -1,11 +1,12 @@
-"""Closed and open loops against real servers, from a real sender's process, and how busy the machine was."""
+"""Closed and open loops against real servers, from a real sender's process, and how busy the
+machine was.
+"""
 
 import base64
 import dataclasses
 import os
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,28 +21,23 @@ import pytest
 from tritonclient.grpc.service_pb2 import ModelInferRequest
 from tritonclient.utils import deserialize_bytes_tensor
 
-from grading.builder.repository import write_solved
-from labs.data.labels import CLASS_NAMES
 from labs.load import (
+    LoadTarget,
     NothingAnsweredError,
     Served,
-    Target,
     closed_loop,
     image_inputs,
     open_loop,
     predict,
     tensor_inputs,
 )
-from labs.load.race import race, together
+from labs.load.race import together
 from labs.load.sender import arrivals
 from labs.load.served import triton_grpc
-from labs.load.servers import BASELINE, SERVERS, servers_table, serving
 from labs.load.usage import Sampler
 from labs.records import Ledger, ModelFile
 from labs.runtimes.progress import Cancelled
-from labs.serve.models import fp32_model
 from labs.serve.triton.control import Counters
-from labs.workspace import programs_dir
 
 SERVED = Served(ModelFile("food11.onnx", "a" * 64, 9_000_000), "told", settings={"instances": 1})
 
@@ -65,22 +61,25 @@ class ToldServer:
         self._server.shutdown()
         self._server.server_close()
 
-    def _handler(told, one_at_a_time: bool) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - 'self' is the handler's
+    def _handler(self, one_at_a_time: bool) -> type[BaseHTTPRequestHandler]:
+        server = self
+
         class Handler(BaseHTTPRequestHandler):
-            # A single-threaded server would wait for the next request on the first connection for ever.
+            # A single-threaded server would wait for the next request on the first connection for
+            # ever.
             protocol_version = "HTTP/1.0" if one_at_a_time else "HTTP/1.1"
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                with told._lock:
-                    number = len(told.seen)
-                    told.seen.append(body)
-                    told.in_flight += 1
-                    told.most_in_flight = max(told.most_in_flight, told.in_flight)
-                time.sleep(told.pause_s(number))
-                with told._lock:
-                    told.in_flight -= 1
-                self.send_response(told.status(number))
+                with server._lock:
+                    number = len(server.seen)
+                    server.seen.append(body)
+                    server.in_flight += 1
+                    server.most_in_flight = max(server.most_in_flight, server.in_flight)
+                time.sleep(server.pause_s(number))
+                with server._lock:
+                    server.in_flight -= 1
+                self.send_response(server.status(number))
                 self.send_header("content-length", "5")
                 self.end_headers()
                 self.wfile.write(b"Bread")
@@ -100,45 +99,46 @@ def told_server() -> Iterator[ToldServer]:
 
 
 @pytest.fixture
-def told_target(told_server: ToldServer) -> Target:
+def told_target(told_server: ToldServer) -> LoadTarget:
     """Return a target on that server with two different bodies."""
     return predict(told_server.url, [b"first", b"second"], SERVED, raw=True)
 
 
 def test_a_closed_loop_is_recorded_whole(told_server, told_target, tmp_path) -> None:
-    """Every request has its start and latency; the warm-up is sent and not counted; the ledger gives it back equal."""
-    made = closed_loop(
-        told_target, concurrency=3, requests=40, option="plain", details={"lesson": 38}
-    )
-    assert len(made.samples) == len(made.load.offsets_s) == 40
-    assert (made.kind, made.concurrency, made.warmup_count) == ("load", 3, 4)
-    assert len(told_server.seen) == 40 + made.warmup_count
+    """Every request has its start and latency; the warm-up is sent and not counted; the ledger
+    gives it back equal.
+    """
+    details = {"lesson": 38}
+    record = closed_loop(told_target, concurrency=3, requests=40, option="plain", details=details)
+    assert len(record.samples) == len(record.load.offsets_s) == 40
+    assert (record.kind, record.concurrency, record.warmup_count) == ("load", 3, 4)
+    assert len(told_server.seen) == 40 + record.warmup_count
     assert 2 <= told_server.most_in_flight <= 3
     assert told_server.seen.count(b"first") == told_server.seen.count(b"second")
-    assert min(made.samples) >= 0.002
-    assert made.details["first_answer"] == "Bread"
-    assert made.details["settings"] == {"instances": 1}
-    assert made.details["lesson"] == 38
-    assert made.model.sha256 == "a" * 64
-    # Each sender waits: a request of the fourth cannot begin before one of the first three has ended.
-    ends = sorted(np.add(made.load.offsets_s, made.samples))
+    assert min(record.samples) >= 0.002
+    assert record.details["first_answer"] == "Bread"
+    assert record.details["settings"] == {"instances": 1}
+    assert record.details["lesson"] == 38
+    assert record.model.sha256 == "a" * 64
+    # Each sender waits: a request of the fourth cannot begin before one of the first three has
+    # ended.
+    ends = sorted(np.add(record.load.offsets_s, record.samples))
     rounded_s = 3e-6
-    assert all(
-        begin >= end - rounded_s for begin, end in zip(made.load.offsets_s[3:], ends, strict=False)
-    )
+    for begin, end in zip(record.load.offsets_s[3:], ends, strict=False):
+        assert begin >= end - rounded_s
     ledger = Ledger(tmp_path / "ledger.jsonl")
-    ledger.append(made)
-    assert list(ledger) == [made]
+    ledger.append(record)
+    assert list(ledger) == [record]
 
 
 def test_failures_are_kept_apart(told_server, told_target) -> None:
     """Refusals do not flatter the percentiles, and each keeps its status."""
     told_server.status = lambda number: 503 if number % 4 == 3 else 200
-    made = closed_loop(told_target, concurrency=2, requests=40, option="refusing")
-    assert {one.status for one in made.load.failures} == {503}
-    assert len(made.load.failures) == 10
-    assert len(made.samples) == 30
-    assert made.load.error_rate == pytest.approx(0.25)
+    record = closed_loop(told_target, concurrency=2, requests=40, option="refusing")
+    assert {failure.status for failure in record.load.failures} == {503}
+    assert len(record.load.failures) == 10
+    assert len(record.samples) == 30
+    assert record.load.error_rate == pytest.approx(0.25)
 
 
 def test_nobody_there_is_said_so() -> None:
@@ -160,27 +160,29 @@ def test_arrivals_are_poisson() -> None:
 
 def test_an_open_loop_keeps_its_appointments(told_target) -> None:
     """Requests are due at the seed's Poisson arrivals, and each latency is counted from then."""
-    made = open_loop(told_target, rate_rps=80, duration_s=1.0, seed=11, option="open")
-    assert made.load.mode == "open"
-    assert made.load.offered_rps == 80
-    assert made.load.offsets_s == pytest.approx(arrivals(80, 1.0, 11), abs=1e-5)
-    lag = np.subtract(made.load.sent_offsets_s, made.load.offsets_s)
+    record = open_loop(told_target, rate_rps=80, duration_s=1.0, seed=11, option="open")
+    assert record.load.mode == "open"
+    assert record.load.offered_rps == 80
+    assert record.load.offsets_s == pytest.approx(arrivals(80, 1.0, 11), abs=1e-5)
+    lag = np.subtract(record.load.sent_offsets_s, record.load.offsets_s)
     assert lag.min() >= -1e-5
-    assert all(np.asarray(made.samples) >= lag + 0.002 - 1e-5)
+    assert all(np.asarray(record.samples) >= lag + 0.002 - 1e-5)
 
 
 def test_a_stall_is_felt_by_all_who_came_meanwhile() -> None:
-    """Coordinated omission: a stall is one slow request in a closed loop, and in an open one all that were due."""
+    """Coordinated omission: a stall is one slow request in a closed loop, and in an open one all
+    that were due.
+    """
     slow = {}
     for mode in ("closed", "open"):
         server = ToldServer(one_at_a_time=True)
         server.pause_s = lambda number: 0.8 if number == 15 else 0.002
         target = predict(server.url, [b"x"], SERVED, raw=True)
         if mode == "closed":
-            made = closed_loop(target, concurrency=1, requests=30, warmup_requests=2, option=mode)
+            record = closed_loop(target, concurrency=1, requests=30, warmup_requests=2, option=mode)
         else:
-            made = open_loop(target, rate_rps=60, duration_s=1.0, warmup_requests=2, option=mode)
-        slow[mode] = sum(sample > 0.3 for sample in made.samples)
+            record = open_loop(target, rate_rps=60, duration_s=1.0, warmup_requests=2, option=mode)
+        slow[mode] = sum(sample > 0.3 for sample in record.samples)
         server.close()
     assert slow["closed"] >= 1
     assert slow["open"] >= slow["closed"] + 10
@@ -202,21 +204,24 @@ def test_a_run_can_be_stopped(told_target) -> None:
 
 
 def test_progress_and_load_are_told(told_target) -> None:
-    """A live picture gets rate and latency while the run goes on; the record, how busy the machine was."""
-    told = []
-    made = closed_loop(
-        told_target,
-        concurrency=2,
-        duration_s=1.5,
-        option="x",
-        on_progress=lambda *one: told.append(one),
+    """A live picture gets rate and latency while the run goes on; the record, how busy the machine
+    was.
+    """
+    fractions = []
+    texts = []
+
+    def on_progress(fraction: float, text: str) -> None:
+        fractions.append(fraction)
+        texts.append(text)
+
+    record = closed_loop(
+        told_target, concurrency=2, duration_s=1.5, option="x", on_progress=on_progress
     )
-    fractions = [fraction for fraction, _ in told]
-    assert len(told) >= 4
+    assert len(fractions) >= 4
     assert fractions == sorted(fractions)
-    assert "requests/s, p50 " in told[-2][1]
-    assert made.load.usage.cpu
-    assert all(0 <= one <= 1 for one in made.load.usage.cpu)
+    assert "requests/s, p50 " in texts[-2]
+    assert record.load.usage.cpu
+    assert all(0 <= share <= 1 for share in record.load.usage.cpu)
 
 
 @pytest.mark.parametrize(
@@ -229,26 +234,29 @@ def test_what_cannot_be_meant_is_refused(told_target, wrong) -> None:
 
 
 def test_the_servers_counters_are_the_runs_alone(told_server, told_target) -> None:
-    """They are read after the warm-up and before the first counted request, however few requests there are."""
-    counted = dataclasses.replace(
-        told_target,
-        counters=lambda: Counters(
-            len(told_server.seen),
-            len(told_server.seen),
-            0.0,
-            0.0,
-            0.002 * len(told_server.seen),
-            0.0,
-        ),
-    )
-    made = closed_loop(counted, concurrency=1, requests=1, warmup_requests=5, option="counted")
-    assert (made.load.server.requests, len(told_server.seen)) == (1, 6)
-    assert made.load.server.infer_s == pytest.approx(0.002)
+    """They are read after the warm-up and before the first counted request, however few requests
+    there are.
+    """
+
+    def counters() -> Counters:
+        count = len(told_server.seen)
+        return Counters(count, count, 0.0, 0.0, 0.002 * count, 0.0)
+
+    counted = dataclasses.replace(told_target, counters=counters)
+    record = closed_loop(counted, concurrency=1, requests=1, warmup_requests=5, option="counted")
+    assert (record.load.server.requests, len(told_server.seen)) == (1, 6)
+    assert record.load.server.infer_s == pytest.approx(0.002)
 
 
 def test_what_is_done_together_stops_together() -> None:
-    """Each waits for the other, which only works side by side; the first one's progress is told, and can stop both."""
-    meeting, told = threading.Barrier(2), []
+    """Each waits for the other, which only works side by side; the first one's progress is told,
+    and can stop both.
+    """
+    meeting = threading.Barrier(2)
+    reports = []
+
+    def on_progress(fraction: float, text: str) -> None:
+        reports.append((fraction, text))
 
     def work(on_progress, name: str) -> str:
         meeting.wait(30)
@@ -256,8 +264,8 @@ def test_what_is_done_together_stops_together() -> None:
         return name
 
     works = [partial(work, name=name) for name in ("first", "second")]
-    assert together(*works, on_progress=lambda *one: told.append(one)) == ["first", "second"]
-    assert told == [(0.5, "first")]
+    assert together(*works, on_progress=on_progress) == ["first", "second"]
+    assert reports == [(0.5, "first")]
 
     def long(on_progress) -> None:
         while True:
@@ -272,53 +280,36 @@ def test_what_is_done_together_stops_together() -> None:
 
 @pytest.mark.parametrize("cards", [0, 2])
 def test_a_process_that_computes_is_seen(cards: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sampler sees this process burn a processor; each GPU has a column of its own; one that is gone counts 0."""
-    for name, told in {
-        "nvmlInit": lambda: None,
-        "nvmlDeviceGetCount": lambda: cards,
-        "nvmlDeviceGetHandleByIndex": lambda index: index,
-        "nvmlDeviceGetUtilizationRates": lambda index: SimpleNamespace(gpu=40 + index),
-        "nvmlDeviceGetMemoryInfo": lambda index: SimpleNamespace(used=60 + index),
-    }.items():
-        monkeypatch.setattr(pynvml, name, told)
-    here, gone = (
-        Sampler(os.getpid(), [os.getpid()], every_s=0.2),
-        Sampler(os.getpid(), [2**22 - 3], every_s=0.2),
+    """The sampler sees this process burn a processor; each GPU has a column of its own; one that is
+    gone counts 0.
+    """
+    monkeypatch.setattr(pynvml, "nvmlInit", lambda: None)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", lambda: cards)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda index: index)
+    monkeypatch.setattr(
+        pynvml, "nvmlDeviceGetUtilizationRates", lambda index: SimpleNamespace(gpu=40 + index)
     )
+    monkeypatch.setattr(
+        pynvml, "nvmlDeviceGetMemoryInfo", lambda index: SimpleNamespace(used=60 + index)
+    )
+    no_process = 2**22 - 3
+    here = Sampler(os.getpid(), [os.getpid()], every_s=0.2)
+    gone = Sampler(os.getpid(), [no_process], every_s=0.2)
     here.start()
     gone.start()
     give_up_s = time.monotonic() + 60
-    while min(len(here._rows), len(gone._rows)) < 2 and time.monotonic() < give_up_s:
+    while time.monotonic() < give_up_s:
         sum(range(10_000))  # a busy machine may take a second and more for a reading
+        if len(here._rows) >= 2 and len(gone._rows) >= 2:
+            break
     used, unknown = here.stop(), gone.stop()
-    assert len(used.offsets_s) == len(used.cpu) == len(used.memory_bytes) >= 2
+    readings = len(used.offsets_s)
+    assert readings >= 2
+    assert len(used.cpu) == len(used.memory_bytes) == readings
     assert min(map(sum, (used.sender_cores, used.server_cores, used.cpu))) > 0
-    assert [one[0] for one in used.gpu] == [0.4, 0.41][:cards]
-    assert [set(one) for one in used.gpu_memory_bytes] == [{60}, {61}][:cards]
+    assert [shares[0] for shares in used.gpu] == [0.4, 0.41][:cards]
+    assert list(map(set, used.gpu_memory_bytes)) == [{60}, {61}][:cards]
     assert set(unknown.server_cores) == {0.0}
-
-
-@pytest.mark.slow
-@pytest.mark.triton
-def test_all_servers_answer_the_same_photo_alike_and_take_their_turns() -> None:
-    """Each names the same class; under load nothing fails, and every second round runs in reverse order."""
-    write_solved(programs_dir() / "repository", fp32_model())
-    with serving() as targets:
-        assert list(targets) == list(SERVERS)
-        words = []
-        for target in targets.values():
-            request = urllib.request.Request(target.url, target.bodies[0], target.headers)
-            with urllib.request.urlopen(request, timeout=60) as reply:
-                answer = reply.read().replace(b"\\/", b"/")  # as JSON or as Triton's bytes
-            words.append({name for name in CLASS_NAMES if name.encode() in answer})
-        assert words == [words[0]] * len(targets)
-        assert len(words[0]) == 1
-        records = race(targets, concurrency=2, rounds=2, duration_s=0.5)
-    assert [one.option for one in records] == [*SERVERS, *reversed(SERVERS)]
-    assert not any(one.load.failures for one in records)
-    table = servers_table(records).set_index("server")
-    assert list(table.index) == list(SERVERS)
-    assert table.loc[BASELINE, "× p50"] == ""
 
 
 IMAGES = [b"one picture", b"another picture"]
@@ -326,20 +317,18 @@ IMAGES = [b"one picture", b"another picture"]
 
 def test_grpc_messages_carry_one_request_each() -> None:
     """Shape, type and bytes, of a tensor as of an encoded picture."""
-    images = np.arange(2 * 3 * 2 * 2, dtype=np.float32).reshape(2, 3, 2, 2)
+    images = np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2)
     target = triton_grpc("127.0.0.1:8001", "food_classifier_onnx", tensor_inputs(images), SERVED)
     message = ModelInferRequest.FromString(target.bodies[1])
-    assert (message.model_name, list(message.inputs[0].shape)) == (
-        "food_classifier_onnx",
-        [1, 3, 2, 2],
-    )
+    assert message.model_name == "food_classifier_onnx"
+    assert list(message.inputs[0].shape) == [1, 3, 2, 2]
     assert message.raw_input_contents[0] == images[1].tobytes()
     target = triton_grpc("127.0.0.1:8001", "food_classifier", image_inputs(IMAGES), SERVED)
     message = ModelInferRequest.FromString(target.bodies[1])
-    assert (message.inputs[0].datatype, list(message.inputs[0].shape)) == ("BYTES", [1, 1])
-    assert deserialize_bytes_tensor(message.raw_input_contents[0]).tolist() == [
-        base64.b64encode(IMAGES[1])
-    ]
+    assert message.inputs[0].datatype == "BYTES"
+    assert list(message.inputs[0].shape) == [1, 1]
+    texts = deserialize_bytes_tensor(message.raw_input_contents[0])
+    assert texts.tolist() == [base64.b64encode(IMAGES[1])]
 
 
 @pytest.fixture
@@ -353,9 +342,8 @@ def grpc_address() -> Iterator[str]:
             context.abort(grpc.StatusCode.UNAVAILABLE, "too busy")
         return b"answer"
 
-    handler = grpc.method_handlers_generic_handler(
-        "inference.GRPCInferenceService", {"ModelInfer": grpc.unary_unary_rpc_method_handler(infer)}
-    )
+    methods = {"ModelInfer": grpc.unary_unary_rpc_method_handler(infer)}
+    handler = grpc.method_handlers_generic_handler("inference.GRPCInferenceService", methods)
     server = grpc.server(ThreadPoolExecutor(4))
     server.add_generic_rpc_handlers((handler,))
     port = server.add_insecure_port("127.0.0.1:0")
@@ -367,8 +355,8 @@ def grpc_address() -> Iterator[str]:
 def test_a_run_over_grpc(grpc_address) -> None:
     """gRPC's codes are kept as the HTTP statuses that mean the same."""
     target = triton_grpc(grpc_address, "food_classifier", image_inputs(IMAGES), SERVED)
-    made = closed_loop(target, concurrency=2, requests=30, warmup_requests=5, option="grpc")
-    assert (len(made.samples), len(made.load.failures)) == (24, 6)
-    assert {one.status for one in made.load.failures} == {503}
-    assert made.details["first_answer"] == "answer"
-    assert made.load.target == "gRPC food_classifier"
+    record = closed_loop(target, concurrency=2, requests=30, warmup_requests=5, option="grpc")
+    assert (len(record.samples), len(record.load.failures)) == (24, 6)
+    assert {failure.status for failure in record.load.failures} == {503}
+    assert record.details["first_answer"] == "answer"
+    assert record.load.target == "gRPC food_classifier"

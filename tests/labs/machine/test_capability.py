@@ -1,4 +1,6 @@
-"""The capability gate, judged for machines that the course meets: laptops, Chameleon's nodes, a Raspberry Pi."""
+"""The capability gate, judged for machines that the course meets: laptops, Chameleon's nodes, a
+Raspberry Pi.
+"""
 
 from dataclasses import replace
 
@@ -12,8 +14,8 @@ from labs.machine.quantization_format import quantization_format
 def machine(
     *flags: str, architecture: str = "x86_64", gpus: tuple[Gpu, ...] = (), **changes: object
 ) -> Fingerprint:
-    made = Fingerprint("A CPU", architecture, flags, 8, 64 * 2**30, "Linux 6", "3.11.0", gpus)
-    return replace(made, **changes)
+    plain = Fingerprint("A CPU", architecture, flags, 8, 64 * 2**30, "Linux 6", "3.11.0", gpus)
+    return replace(plain, **changes)
 
 
 def card(name: str, compute_capability: str, driver: str = "570.86.15") -> Gpu:
@@ -34,7 +36,7 @@ ON_GPUS = {"CUDA provider", "TensorRT provider", "GPU provider", "two NVIDIA GPU
 
 
 def judged(who: Fingerprint) -> dict[str, Capability]:
-    return {one.name: one for one in capabilities(who)}
+    return {capability.name: capability for capability in capabilities(who)}
 
 
 @pytest.mark.parametrize(
@@ -53,8 +55,8 @@ def test_quantization_format_fits_the_processor(
     who: Fingerprint, form: str, reduce_range: bool
 ) -> None:
     """VNNI wants U8S8, ARM's dot product S8S8; without VNNI, weights keep 7 bits."""
-    found = quantization_format(who)
-    assert (found.name, found.reduce_range) == (form, reduce_range)
+    quantization = quantization_format(who)
+    assert (quantization.name, quantization.reduce_range) == (form, reduce_range)
 
 
 @pytest.mark.parametrize(
@@ -74,13 +76,15 @@ def test_quantization_format_fits_the_processor(
 )
 def test_each_machine_can_what_it_has(who: Fingerprint, able: set[str]) -> None:
     """Whatever the machine, each verdict has a reason, and a way out that a no shows."""
-    found = [
-        one for one in capabilities(who) if one.name not in ("C++ compiler", "MIGraphX provider")
+    verdicts = [
+        capability
+        for capability in capabilities(who)
+        if capability.name not in ("C++ compiler", "MIGraphX provider")
     ]
-    assert {one.name for one in found if one.available} == able
-    for one in found:
-        assert one.reason
-        assert one.available is (one.alternative not in str(one))
+    assert {verdict.name for verdict in verdicts if verdict.available} == able
+    for verdict in verdicts:
+        assert verdict.reason
+        assert verdict.available is (verdict.alternative not in str(verdict))
 
 
 @pytest.mark.parametrize(
@@ -108,13 +112,15 @@ def test_each_machine_can_what_it_has(who: Fingerprint, able: set[str]) -> None:
 )
 def test_a_verdict_says_what_decided_it_or_the_way_out(who, name, available, words) -> None:
     """The best card counts, an old driver is named, and nothing is a dead end."""
-    found = judged(who)[name]
-    assert found.available is available
-    assert words in str(found)
+    verdict = judged(who)[name]
+    assert verdict.available is available
+    assert words in str(verdict)
 
 
 def test_a_compiler_is_looked_for_on_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    """It may just have been installed, so each question looks anew; CXX may name it, as conda's environments do."""
+    """It may just have been installed, so each question looks anew; CXX may name it, as conda's
+    environments do.
+    """
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
     assert "apt install g++" in str(judged(EPYC_7763)["C++ compiler"])
@@ -129,7 +135,7 @@ def test_a_compiler_is_looked_for_on_the_path(monkeypatch: pytest.MonkeyPatch, t
 def test_every_lesson_can_be_asked() -> None:
     """Each lesson's needs are names that the gate knows; the text says what is missing last."""
     for lesson in lessons():
-        assert tuple(one.name for one in for_lesson(lesson.id)) == lesson.uses
+        assert tuple(capability.name for capability in for_lesson(lesson.id)) == lesson.uses
     with pytest.raises(KeyError, match="no lesson 'nowhere'"):
         for_lesson("nowhere")
     lines = capability_text(capabilities(P100)).splitlines()

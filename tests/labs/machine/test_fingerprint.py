@@ -49,15 +49,17 @@ def node(folder: Path, number: int, bank: int = 0, **properties: int) -> None:
 
 
 def test_amd_cards_are_read_from_the_kernel(tmp_path: Path) -> None:
-    """Processors are nodes too and no cards; a card has name, memory and a number of its own, and no CUDA."""
+    """Processors are nodes too and no cards; a card has name, memory and a number of its own, and
+    no CUDA.
+    """
     node(tmp_path, 0, cpu_cores_count=64, vendor_id=0)
     node(tmp_path, 10, 32 << 30, unique_id=0xABC, vendor_id=0x1002, device_id=0x738C)
     node(tmp_path, 2, 16 << 30, unique_id=5, vendor_id=0x1002, device_id=1)
-    found = amd_gpus(tmp_path / "nodes")
-    assert [card.name for card in found] == ["AMD card 0x0001", "AMD Instinct MI100"]
-    assert found[1].uuid == "GPU-0000000000000abc"
-    assert found[1].memory_bytes == 32 << 30
-    assert replace(fingerprint(), gpus=found).cuda_gpus == ()
+    cards = amd_gpus(tmp_path / "nodes")
+    assert [card.name for card in cards] == ["AMD card 0x0001", "AMD Instinct MI100"]
+    assert cards[1].uuid == "GPU-0000000000000abc"
+    assert cards[1].memory_bytes == 32 << 30
+    assert replace(fingerprint(), gpus=cards).cuda_gpus == ()
     assert amd_gpus(tmp_path / "none") == ()
 
 
@@ -72,7 +74,9 @@ def test_amd_cards_are_read_from_the_kernel(tmp_path: Path) -> None:
     ],
 )
 def test_the_program_that_really_runs_tells(tmp_path: Path, program: str, name: str) -> None:
-    """Docker on a laptop runs ARM images through QEMU or Rosetta; without /proc nothing is claimed."""
+    """Docker on a laptop runs ARM images through QEMU or Rosetta; without /proc nothing is
+    claimed.
+    """
     (tmp_path / "17").mkdir()
     (tmp_path / "17" / "exe").symlink_to(program)
     (tmp_path / "0").mkdir()  # a thread that ends while the folder is read hides nothing
@@ -81,14 +85,17 @@ def test_the_program_that_really_runs_tells(tmp_path: Path, program: str, name: 
 
 
 def test_an_emulated_record_is_neither_kept_nor_read(make_measurement, tmp_path: Path) -> None:
-    """It fits the schema in every field, and is refused with the reason; a line pasted in by hand is skipped."""
+    """It fits the schema in every field, and is refused with the reason; a line pasted in by hand
+    is skipped.
+    """
     ledger = Ledger(tmp_path / "ledger.jsonl")
     real = make_measurement()
     forged = replace(real, machine=replace(real.machine, emulator="qemu-aarch64"))
     with pytest.raises(LedgerError, match=r"onnx-all.*qemu-aarch64.*its times mean nothing"):
         ledger.append(forged)
     assert not ledger.path.exists()
-    ledger.path.write_text("".join(json.dumps(one.to_json()) + "\n" for one in (forged, real)))
+    lines = [json.dumps(record.to_json()) + "\n" for record in (forged, real)]
+    ledger.path.write_text("".join(lines))
     with pytest.warns(UserWarning, match="line 1 is skipped"):
         assert ledger.measurements() == [real]
 
@@ -104,7 +111,7 @@ def test_what_is_played_is_another_machine_and_shows_it(monkeypatch: pytest.Monk
     fingerprint.cache_clear()
     assert played.testbed == {"site": "rehearsal", "node": "rehearsed machine"}
     assert played.label.endswith("(rehearsed machine)")
-    assert len({one.machine_id for one in (real, imitated, played)}) == 3
+    assert len({machine.machine_id for machine in (real, imitated, played)}) == 3
 
 
 #: A Raspberry Pi 5, and the same without what only a Pi has.
@@ -121,7 +128,7 @@ ODD = {"sys/class/thermal/thermal_zone0/temp": "n/a", "sys/class/thermal/thermal
 
 
 @pytest.mark.parametrize(
-    ("files", "said", "expected"),
+    ("files", "replies", "expected"),
     [
         (
             PI | {"sys/devices/platform/soc/soc:firmware/get_throttled": "e0008"},
@@ -147,17 +154,19 @@ ODD = {"sys/class/thermal/thermal_zone0/temp": "n/a", "sys/class/thermal/thermal
     ids=["Pi 4", "Pi 5", "vcgencmd alone", "virtual machine", "garbage"],
 )
 def test_a_machine_is_read(
-    files: dict[str, str], said: dict[str, str], expected: Heat, tmp_path: Path
+    files: dict[str, str], replies: dict[str, str], expected: Heat, tmp_path: Path
 ) -> None:
-    """Its own zone and not the hottest one, kHz become Hz; what cannot be read is None, and nothing is made up."""
+    """Its own zone and not the hottest one, kHz become Hz; what cannot be read is None, and nothing
+    is made up.
+    """
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text + "\n")
-    found = read_heat(tmp_path, lambda words: said.get(words[1], ""))
-    assert found == expected
+    heat = read_heat(tmp_path, lambda words: replies.get(words[1], ""))
+    assert heat == expected
     assert read_heat(tmp_path / "nothing") == Heat(), "a command that is not there is silence"
     names = ("temperature", "frequency", "throttle flags")
-    values = (found.temperature_c, found.frequency_hz, found.throttle_bits)
-    assert found.unreadable == tuple(
+    values = (heat.temperature_c, heat.frequency_hz, heat.throttle_bits)
+    assert heat.unreadable == tuple(
         name for name, value in zip(names, values, strict=True) if value is None
     )

@@ -1,4 +1,6 @@
-"""One ONNX file says what the torch model says and nothing of its machine; triage finds the layer that hurts."""
+"""One ONNX file says what the torch model says and nothing of its machine; triage finds the layer
+that hurts.
+"""
 
 import json
 from collections import Counter
@@ -35,7 +37,8 @@ def pictures(count: int, seed: int = 0) -> np.ndarray:
     """Return blotchy pictures of different colours, float32 (count, 3, 32, 32)."""
     generator = np.random.default_rng(seed)
     colour = generator.normal(size=(count, 3, 1, 1))
-    blotches = generator.normal(size=(count, 3, 8, 8)).repeat(4, axis=2).repeat(4, axis=3)
+    small = generator.normal(size=(count, 3, 8, 8))
+    blotches = small.repeat(4, axis=2).repeat(4, axis=3)
     return (colour + blotches).astype(np.float32)
 
 
@@ -69,11 +72,12 @@ def images() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def exported(model, tmp_path_factory) -> Path:
-    """The network as ONNX, BatchNorm folded; beside it 'as_written.onnx', with its BatchNorm nodes."""
+    """The network as ONNX, BatchNorm folded; beside it 'as_written.onnx', with its BatchNorm
+    nodes.
+    """
     path = tmp_path_factory.mktemp("export") / "model.onnx"
-    export_onnx(
-        model, path.with_name("as_written.onnx"), image_size_px=IMAGE_SIZE_PX, fold_batch_norm=False
-    )
+    as_written = path.with_name("as_written.onnx")
+    export_onnx(model, as_written, image_size_px=IMAGE_SIZE_PX, fold_batch_norm=False)
     return export_onnx(model, path, image_size_px=IMAGE_SIZE_PX)
 
 
@@ -95,22 +99,25 @@ def test_both_exports_agree_with_torch(name, level, exported, model, images) -> 
     """Logits agree within rounding, with ONNX Runtime's optimizer on and off."""
     with torch.inference_mode():
         expected = model(torch.from_numpy(images)).numpy()
-    np.testing.assert_allclose(
-        logits_of(exported.with_name(name), images, level=level), expected, atol=1e-3
-    )
+    logits = logits_of(exported.with_name(name), images, level=level)
+    np.testing.assert_allclose(logits, expected, atol=1e-3)
 
 
 def test_batch_norm_is_folded_or_kept_as_asked(exported, model) -> None:
-    """The optimized export has no BatchNorm; the other has one for each of torch's, and no clutter around them."""
+    """The optimized export has no BatchNorm; the other has one for each of torch's, and no clutter
+    around them.
+    """
     wanted = sum(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())
     assert "BatchNormalization" not in operators(exported)
-    kept = operators(exported.with_name("as_written.onnx"))
-    assert kept["BatchNormalization"] == wanted
-    assert not {"Expand", "Cast", "CastLike"} & set(kept)
+    as_written = operators(exported.with_name("as_written.onnx"))
+    assert as_written["BatchNormalization"] == wanted
+    assert not {"Expand", "Cast", "CastLike"} & set(as_written)
 
 
 def test_the_file_is_self_contained_and_says_nothing_about_the_machine(exported) -> None:
-    """Weights are inside, nodes are named after modules, and no path, stack trace or note of the exporter is left."""
+    """Weights are inside, nodes are named after modules, and no path, stack trace or note of the
+    exporter is left.
+    """
     proto = onnx.load(exported, load_external_data=False)
     assert not any(tensor.external_data for tensor in proto.graph.initializer)
     assert not any(node.metadata_props or node.doc_string for node in proto.graph.node)
@@ -125,9 +132,10 @@ def test_the_file_is_self_contained_and_says_nothing_about_the_machine(exported)
 
 def test_the_file_says_how_it_is_fed(exported) -> None:
     """Whoever gets the file alone finds the classes and the normalization in it."""
-    told = open_model(exported).get_modelmeta().custom_metadata_map
-    assert json.loads(told["classes"]) == list(CLASS_NAMES)
-    assert len(json.loads(told["mean"])) == len(json.loads(told["std"])) == 3
+    notes = open_model(exported).get_modelmeta().custom_metadata_map
+    assert json.loads(notes["classes"]) == list(CLASS_NAMES)
+    assert len(json.loads(notes["mean"])) == 3
+    assert len(json.loads(notes["std"])) == 3
 
 
 def test_a_model_in_training_mode_is_refused(tmp_path) -> None:
@@ -137,29 +145,35 @@ def test_a_model_in_training_mode_is_refused(tmp_path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_the_planted_layer_is_found_to_be_the_worst(prepared, images, tmp_path) -> None:
-    """A huge, unused weight leaves no integers for the others of its layer: triage puts that layer first."""
-    model = onnx.load(prepared)
+def plant(model: onnx.ModelProto) -> None:
+    """Give the last layer a huge weight for a channel that is always 0."""
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
-    by_name = {node.name: node for node in model.graph.node}
-    head, gemm = by_name["features.6.0/Conv"], by_name[PLANTED]
-    weights, bias = (numpy_helper.to_array(stored[name]).copy() for name in head.input[1:3])
-    weights[0], bias[0] = 0, -1  # after ReLU6 this channel is always 0
-    classifier = numpy_helper.to_array(stored[gemm.input[1]]).copy()
-    classifier[:, 0] = 400 * np.abs(classifier).max()
-    for name, value in zip(
-        [*head.input[1:3], gemm.input[1]], [weights, bias, classifier], strict=True
-    ):
+    nodes = {node.name: node for node in model.graph.node}
+    _, weight_name, bias_name = nodes["features.6.0/Conv"].input
+    gemm_name = nodes[PLANTED].input[1]
+    values = {}
+    for name in (weight_name, bias_name, gemm_name):
+        values[name] = numpy_helper.to_array(stored[name]).copy()
+    # After ReLU6 this channel is always 0.
+    values[weight_name][0] = 0
+    values[bias_name][0] = -1
+    gemm = values[gemm_name]
+    gemm[:, 0] = 400 * np.abs(gemm).max()
+    for name, value in values.items():
         stored[name].CopyFrom(numpy_helper.from_array(value, name))
-    fragile, ranges = tmp_path / "fragile.onnx", tmp_path / "ranges.json"
+
+
+def test_the_planted_layer_is_found_to_be_the_worst(prepared, images, tmp_path) -> None:
+    """A huge, unused weight leaves no integers for the others of its layer: triage puts that layer
+    first.
+    """
+    model = onnx.load(prepared)
+    plant(model)
+    fragile = tmp_path / "fragile.onnx"
+    ranges = tmp_path / "ranges.json"
     onnx.save(model, fragile)
-    quantize_static(
-        fragile,
-        tmp_path / "q.onnx",
-        ImageReader(images[:32]),
-        calibration_cache_path=ranges,
-        **U8S8,
-    )
+    reader = ImageReader(images[:32])
+    quantize_static(fragile, tmp_path / "q.onnx", reader, calibration_cache_path=ranges, **U8S8)
     table = layer_sensitivity(fragile, images[:16], ranges, U8S8)
     assert table["layer"].iloc[0] == PLANTED
     assert set(table["layer"]) == set(layers_of(fragile))
@@ -172,9 +186,8 @@ def test_a_layer_kept_float_runs_float(prepared, images, tmp_path) -> None:
 
     def quantized(name: str, nodes: list[str]) -> Path:
         path = tmp_path / f"{name}.onnx"
-        quantize_static(
-            prepared, path, ImageReader(images[:32]), nodes_to_exclude=nodes, **settings
-        )
+        reader = ImageReader(images[:32])
+        quantize_static(prepared, path, reader, nodes_to_exclude=nodes, **settings)
         return path
 
     def run(path: Path) -> Counter:
@@ -184,18 +197,21 @@ def test_a_layer_kept_float_runs_float(prepared, images, tmp_path) -> None:
         onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         return operators(tmp_path / "run.onnx")
 
-    kept = ["features.2.conv.1.0/Conv", "features.0.0/Conv", PLANTED]
-    found = run(keep_float(quantized("kept", kept), kept))
-    assert found["QLinearConv"] == operators(prepared)["Conv"] - 2
-    assert found.get("Conv", 0) + found.get("FusedConv", 0) == 2
-    assert found["Gemm"] == 1
+    layers = ["features.2.conv.1.0/Conv", "features.0.0/Conv", PLANTED]
+    convolutions = operators(prepared)["Conv"]
+    ran = run(keep_float(quantized("kept", layers), layers))
+    assert ran["QLinearConv"] == convolutions - 2
+    assert ran.get("Conv", 0) + ran.get("FusedConv", 0) == 2
+    assert ran["Gemm"] == 1
     # Why ``keep_float`` exists.
-    assert run(quantized("excluded", kept[:1]))["QLinearConv"] == operators(prepared)["Conv"]
+    excluded = quantized("excluded", layers[:1])
+    assert run(excluded)["QLinearConv"] == convolutions
 
 
 def test_activations_are_the_values_inside(prepared, images) -> None:
     """What a ReLU6 hands on lies between 0 and 6, for each image."""
-    clip = next(node for node in onnx.load(prepared).graph.node if node.op_type == "Clip")
-    values = activations_of(prepared, images[:3], [clip.output[0]])[clip.output[0]]
+    nodes = onnx.load(prepared).graph.node
+    name = next(node.output[0] for node in nodes if node.op_type == "Clip")
+    values = activations_of(prepared, images[:3], [name])[name]
     assert len(values) == 3
     assert 0 <= values.min() < values.max() <= 6

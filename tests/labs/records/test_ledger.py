@@ -1,4 +1,6 @@
-"""Entries are frozen and survive their trip to the ledger, which only grows, is readable after a crash and adopts."""
+"""Entries are frozen and survive their trip to the ledger, which only grows, is readable after a
+crash and adopts.
+"""
 
 import dataclasses
 import errno
@@ -37,15 +39,13 @@ from tests.labs.records.test_load import LOAD
 AT = "2026-01-02T03:04:0{}+00:00"
 #: Numbers as a measurement has them, and plain JSON as an answer or a service has it.
 SAMPLES = st.lists(st.floats(0, 1e6), min_size=1, max_size=5).map(tuple)
+FLOATS = st.floats(-1e9, 1e9)
+INTEGERS = st.integers(-(2**53), 2**53)
+SCALARS = st.none() | st.booleans() | INTEGERS | FLOATS | st.text(max_size=8)
+KEYS = st.text(max_size=5)
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.floats(-1e9, 1e9)
-    | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
-    ),
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=6,
 )
 MOMENTS = st.datetimes().map(lambda at: f"{at.isoformat()}+00:00")
@@ -59,21 +59,14 @@ PROPERTY = settings(
 @pytest.fixture
 def entries(make_measurement) -> st.SearchStrategy:
     """Return a strategy of entries of all four types."""
+    facts = st.dictionaries(NAMES, JSON, max_size=3)
+    predicted = st.dictionaries(NAMES, FLOATS | NAMES, max_size=3)
+    answered = JSON.filter(lambda value: value is not None)
     return st.one_of(
-        st.builds(
-            make_measurement,
-            option=NAMES,
-            samples=SAMPLES,
-            details=st.dictionaries(NAMES, JSON, max_size=3),
-        ),
-        st.builds(
-            Prediction,
-            NAMES,
-            st.dictionaries(NAMES, st.floats(-1e9, 1e9) | NAMES, max_size=3),
-            MOMENTS,
-        ),
-        st.builds(Answer, NAMES, JSON.filter(lambda one: one is not None), MOMENTS),
-        st.builds(Observation, NAMES, st.dictionaries(NAMES, JSON, max_size=3), MOMENTS),
+        st.builds(make_measurement, option=NAMES, samples=SAMPLES, details=facts),
+        st.builds(Prediction, NAMES, predicted, MOMENTS),
+        st.builds(Answer, NAMES, answered, MOMENTS),
+        st.builds(Observation, NAMES, facts, MOMENTS),
     )
 
 
@@ -84,7 +77,7 @@ def test_whatever_is_written_is_read_back_equal_and_in_order(data, entries) -> N
     written = data.draw(st.lists(entries, max_size=4))
     with tempfile.TemporaryDirectory() as folder:
         ledger = Ledger(Path(folder) / "deep" / "ledger.jsonl")
-        assert [ledger.append(one) for one in written] == written
+        assert [ledger.append(entry) for entry in written] == written
         assert (
             list(ledger)
             == list(ledger.read())
@@ -96,23 +89,27 @@ def test_whatever_is_written_is_read_back_equal_and_in_order(data, entries) -> N
 @PROPERTY
 @given(data=st.data())
 def test_adopting_twice_is_adopting_once_and_nothing_is_overwritten(data, entries) -> None:
-    """A ledger that came home brings what is new; what differs under a known id stays as it is here."""
+    """A ledger that came home brings what is new; what differs under a known id stays as it is
+    here.
+    """
     mine, theirs = (data.draw(st.lists(entries, max_size=3)) for _ in range(2))
     with tempfile.TemporaryDirectory() as folder:
         here, there = (Ledger(Path(folder) / name / "ledger.jsonl") for name in ("here", "there"))
         for ledger, measurements in ((here, mine), (there, [*mine[:1], *theirs])):
-            for one in measurements:
-                ledger.append(one)
-        changed = [
-            Answer("m.changed", "otherwise", AT.format(5), record_id=one.record_id) for one in mine
-        ]
-        others = [*there.lines().values(), *(json.dumps(one.to_json()) for one in changed)]
+            for measurement in measurements:
+                ledger.append(measurement)
+        others = list(there.lines().values())
+        for entry in mine:
+            changed = Answer("m.changed", "otherwise", AT.format(5), record_id=entry.record_id)
+            others.append(json.dumps(changed.to_json()))
         assert [here.adopt(others), here.adopt(others)] == [len(theirs), 0]
         assert list(here) == [*mine, *theirs]
 
 
 def test_a_crash_in_mid_line_loses_only_that_line(tmp_path, make_measurement) -> None:
-    """After a torn write the next append starts a line of its own, and reading says what was skipped."""
+    """After a torn write the next append starts a line of its own, and reading says what was
+    skipped.
+    """
     ledger = Ledger(tmp_path / "ledger.jsonl")
     first, last = make_measurement(), make_measurement(option="onnx-basic")
     ledger.append(first)
@@ -171,7 +168,9 @@ def _append_many(path, option, make) -> None:
 
 
 def test_two_kernels_may_write_at_once(tmp_path, make_measurement) -> None:
-    """Lines of two processes never mix, even when each is longer than a pipe's or a page's worth."""
+    """Lines of two processes never mix, even when each is longer than a pipe's or a page's
+    worth.
+    """
     path = tmp_path / "ledger.jsonl"
     context = multiprocessing.get_context("fork")
     writers = [
@@ -190,16 +189,16 @@ def test_a_line_is_checked_once_and_a_changed_one_again(
     tmp_path, make_measurement, monkeypatch
 ) -> None:
     """Lessons read the whole ledger at each check; only what is new costs the schema's time."""
-    kept = Ledger(tmp_path / "ledger.jsonl")
-    kept.append(make_measurement(option="seen-once", samples=(0.125, 0.25)))
-    line = kept.path.read_text(encoding="utf-8").strip()
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.append(make_measurement(option="seen-once", samples=(0.125, 0.25)))
+    line = ledger.path.read_text(encoding="utf-8").strip()
 
     def refuse(_: object):
         raise AssertionError("the schema was asked again")
 
     with monkeypatch.context() as patched:
         patched.setattr("labs.records.ledger.first_problem", refuse)
-        assert kept.latest(option="seen-once").samples == (0.125, 0.25)
+        assert ledger.latest(option="seen-once").samples == (0.125, 0.25)
     with pytest.raises(LedgerError, match="samples"):
         parse_line(line.replace("0.125", "-0.125"))
 
@@ -217,7 +216,9 @@ def test_summaries_come_from_the_samples(make_measurement) -> None:
 
 
 def test_machines_are_not_mixed_silently(make_measurement) -> None:
-    """Two machines are refused by name; another Python or kernel is the same machine, another GPU or node is not."""
+    """Two machines are refused by name; another Python or kernel is the same machine, another GPU
+    or node is not.
+    """
     here = make_measurement()
     there = make_measurement(machine=dataclasses.replace(here.machine, cpu_model="Other CPU"))
     updated = make_measurement(
@@ -251,14 +252,10 @@ def run(make_measurement):
 def test_the_newest_run_of_these_options_is_the_comparison(run, make_measurement):
     """Runs with others, of another kind and records measured alone are passed over."""
     alone = make_measurement(option="fast", samples=(0.001,))
-    records = Records(
-        [
-            *run("one", 0.01),
-            *run("two", 0.005),
-            *run("three", 0.002, kind="throughput", batch_size=32),
-            alone,
-        ]
-    )
+    first = run("one", 0.01)
+    second = run("two", 0.005)
+    of_throughput = run("three", 0.002, kind="throughput", batch_size=32)
+    records = Records([*first, *second, *of_throughput, alone])
     comparison = records.comparison("fast", "slow")
     assert isinstance(comparison, Comparison)
     assert comparison.ratio("fast", "slow").interval.value == pytest.approx(0.25)
@@ -273,12 +270,14 @@ def test_the_newest_run_of_these_options_is_the_comparison(run, make_measurement
 def test_accuracy_is_compared_on_the_same_images_only(make_measurement):
     """Other images, or an option that was not measured, give no pair."""
     details = {"predicted": [1, 2, 3, 4], "labels": [1, 2, 3, 5], "dataset": "x"}
-    one = make_measurement(
+    measurement = make_measurement(
         kind="accuracy", option="one", samples=(1.0, 1.0, 1.0, 0.0), details=details
     )
-    other = replace(one, option="other", samples=(1.0, 0.0, 1.0, 0.0))
-    elsewhere = replace(one, option="elsewhere", details={**details, "labels": [0, 0, 0, 0]})
-    records = Records([one, other, elsewhere])
+    other = replace(measurement, option="other", samples=(1.0, 0.0, 1.0, 0.0))
+    elsewhere = replace(
+        measurement, option="elsewhere", details={**details, "labels": [0, 0, 0, 0]}
+    )
+    records = Records([measurement, other, elsewhere])
     assert records.paired_accuracy("one", "other") is not None
     assert records.paired_accuracy("one", "elsewhere") is None
     assert records.paired_accuracy("one", "absent") is None
@@ -300,7 +299,9 @@ def test_a_prediction_counts_before_what_it_is_about(make_measurement, order, co
 
 
 def test_the_newest_answer_counts_and_every_prediction_is_kept(tmp_path):
-    """An answer can be mended, a prediction not improved after the fact; a ledger answers like the entries in it."""
+    """An answer can be mended, a prediction not improved after the fact; a ledger answers like the
+    entries in it.
+    """
     ledger = Ledger(tmp_path / "ledger.jsonl")
     for value in (1, 2):
         ledger.append(Answer("m.a", value, AT.format(value)))
@@ -311,7 +312,8 @@ def test_the_newest_answer_counts_and_every_prediction_is_kept(tmp_path):
         assert [prediction.value for prediction in view.predictions("m.q")] == [1, 2]
         assert (view.seen("model.lease"), view.seen("absent")) == ({"status": 2}, None)
         assert all(
-            datetime.fromisoformat(one.made_at).tzinfo for one in view.observations("model.lease")
+            datetime.fromisoformat(observation.made_at).tzinfo
+            for observation in view.observations("model.lease")
         )
 
 
@@ -394,7 +396,9 @@ def test_a_lock_that_somebody_holds_is_waited_for_and_then_named(monkeypatch, tm
 
 
 def test_a_ledger_says_what_is_in_it(tmp_path: Path, make_measurement) -> None:
-    """Shown by itself in a cell: how many of each kind, and the newest number of each option in its unit."""
+    """Shown by itself in a cell: how many of each kind, and the newest number of each option in its
+    unit.
+    """
     ledger = Ledger(tmp_path / "ledger.jsonl")
     assert repr(ledger) == f"{ledger.path}: 0 entries"
     assert "<table" not in ledger._repr_html_()

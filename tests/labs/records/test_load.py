@@ -9,8 +9,10 @@ import pytest
 from labs.load.race import rate_ratio
 from labs.records import LedgerError, Measurement
 from labs.records.ledger import parse_line
-from labs.records.load import Failure, Load, ServerSide, Usage
+from labs.records.load import Failure, Load, MachineUsage, ServerSide
 
+SERVER = ServerSide(4, 2, 0.001, 0.0, 0.002, 0.0, {"1": 1, "3": 1})
+USAGE = MachineUsage((0.5, 1.0), (0.5, 1.0), (0.1, 0.1), (), (10, 11), ((0.9, 0.8),), ((5, 6),))
 LOAD = Load(
     "open",
     "POST /predict",
@@ -19,8 +21,8 @@ LOAD = Load(
     offered_rps=2.5,
     sent_offsets_s=(0.1, 0.7, 1.1, 1.6),
     failures=(Failure(0.3, 0.01, 503),),
-    server=ServerSide(4, 2, 0.001, 0.0, 0.002, 0.0, {"1": 1, "3": 1}),
-    usage=Usage((0.5, 1.0), (0.5, 1.0), (0.1, 0.1), (), (10, 11), ((0.9, 0.8),), ((5, 6),)),
+    server=SERVER,
+    usage=USAGE,
 )
 
 
@@ -69,21 +71,23 @@ def test_throughput_counts_what_was_answered_in_time(made, make_measurement) -> 
 
 
 def test_a_run_without_an_answer_promises_little(make_measurement) -> None:
-    """An answer that comes too late counts 0 a second, up to what may have been missed; a ratio stays finite."""
+    """An answer that comes too late counts 0 a second, up to what may have been missed; a ratio
+    stays finite.
+    """
 
     def answered(option: str, *counts: int) -> list[Measurement]:
-        made = []
+        measurements = []
         for turn, count in enumerate(counts):
             load = Load(
                 "closed", "POST /predict", 1.0, offsets_s=tuple(np.linspace(0, 0.9, max(1, count)))
             )
             samples = (0.01,) * count or (1.5,)
-            made.append(
+            measurements.append(
                 make_measurement(
                     kind="load", option=option, samples=samples, load=load, details={"round": turn}
                 )
             )
-        return made
+        return measurements
 
     none = answered("slow", 0)[0].throughput_rps
     assert (none.value, none.low) == (0.0, 0.0)

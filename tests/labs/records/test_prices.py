@@ -1,4 +1,6 @@
-"""One table of prices: a processor costs by the thread, and one machine costs the same in every lesson."""
+"""One table of prices: a processor costs by the thread, and one machine costs the same in every
+lesson.
+"""
 
 import ast
 import json
@@ -37,7 +39,9 @@ MACHINES = {
 
 @given(st.sampled_from(PROCESSORS), st.integers(1, 1024))
 def test_a_machine_costs_its_threads_times_a_threads_price(name: str, threads: int):
-    """For every listed processor, and for as many threads as its row has: exactly that row's price."""
+    """For every listed processor, and for as many threads as its row has: exactly that row's
+    price.
+    """
     assert processor_usd_per_hour(name, threads) == pytest.approx(
         threads * processor_usd_per_hour(name, 1)
     )
@@ -62,10 +66,13 @@ def test_a_price_that_nobody_knows_is_no_number():
 
 
 def assigned(lesson_id: str, name: str, machine: SimpleNamespace) -> dict:
-    """Return the names after the lesson's cell that assigns ``name``, run alone with a machine's fingerprint."""
+    """Return the names after the lesson's cell that assigns ``name``, run alone with a machine's
+    fingerprint.
+    """
     (lesson,) = (source for source in sources() if source.id == lesson_id)
     scope = {
         "fingerprint": lambda: machine,
+        "here": machine,
         "processor_usd_per_hour": processor_usd_per_hour,
         "gpu_usd_per_hour": gpu_usd_per_hour,
     }
@@ -82,11 +89,13 @@ def assigned(lesson_id: str, name: str, machine: SimpleNamespace) -> dict:
 
 @pytest.mark.parametrize("cpu_model", MACHINES)
 def test_one_machine_costs_the_same_in_every_lesson(cpu_model: str):
-    """*Start* prices a server, *scale* one thread of it, *defend* and the board what was measured on it."""
+    """*Start* prices a server, *scale* one thread of it, *defend* and the board what was measured
+    on it.
+    """
     threads = MACHINES[cpu_model]
     machine = SimpleNamespace(label=f"{cpu_model} × {threads}", cpu_count=threads)
-    told = {"cpu_model": cpu_model, "cpu_count": threads}
-    entries = Entries().in_full("food11", 0.003, 81, 530, 9_000, machine=told)
+    facts = {"cpu_model": cpu_model, "cpu_count": threads}
+    entries = Entries().in_full("food11", 0.003, 81, 530, 9_000, machine=facts)
     (judged,) = decide(summarize(entries.records.measurements()), target("server-cpu"))
     scale = assigned("scale", "thread_usd", machine)
     assert assigned("start", "usd_per_hour", machine)["usd_per_hour"] == judged.usd_per_hour
@@ -96,7 +105,9 @@ def test_one_machine_costs_the_same_in_every_lesson(cpu_model: str):
 
 
 def test_a_published_machine_says_its_threads_or_that_they_are_unknown():
-    """Each has a source; the authors' EPYC has two processors, and an Intel that they do not name has no price."""
+    """Each has a source; the authors' EPYC has two processors, and an Intel that they do not name
+    has no price.
+    """
     document = json.loads((REFERENCE_DIR / "published.json").read_text(encoding="utf-8"))
     assert set(document["machines"]) == set(published()["machine"])
     assert all(facts["source"] and facts["threads"] != 0 for facts in document["machines"].values())
@@ -111,7 +122,9 @@ def test_a_published_machine_says_its_threads_or_that_they_are_unknown():
 
 
 def test_a_mean_is_called_a_mean():
-    """perf_analyzer reports means; a text that quotes one says so, and one that quotes a median does not."""
+    """perf_analyzer reports means; a text that quotes one says so, and one that quotes a median
+    does not.
+    """
     rows = published()
     assert rows.loc[rows["runtime"] == "Triton", "p50_ms"].isna().all()
     paragraphs = [

@@ -1,4 +1,6 @@
-"""A process that ends with its notebook: however the notebook ends, nothing of it is left, and nobody else reads it."""
+"""A process that ends with its notebook: however the notebook ends, nothing of it is left, and
+nobody else reads it.
+"""
 
 import os
 import signal
@@ -18,7 +20,8 @@ from labs.runtimes.progress import Cancelled
 
 pytestmark = pytest.mark.skipif(not psutil.LINUX, reason="orphans are adopted on Linux only")
 
-#: A program with a child of its own in another session, which a signal to the program's group does not reach.
+#: A program with a child of its own in another session, which a signal to the program's group does
+#: not reach.
 PROGRAM = """
 import os, signal, subprocess, sys, time
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
@@ -35,10 +38,11 @@ import os, sys, time
 from pathlib import Path
 from labs.runtimes import child
 room = Path(sys.argv[1])
-one = child.start([sys.executable, "-c", sys.argv[2], room / "left.txt"], room / "log", leftovers=[room / "left*"])
-one.wait_for(lambda: "ready" in one.log(), what="it", within_s=60)
+command = [sys.executable, "-c", sys.argv[2], room / "left.txt"]
+program = child.start(command, room / "log", leftovers=[room / "left*"])
+program.wait_for(lambda: "ready" in program.log(), what="it", within_s=60)
 if os.fork():  # the copy lives on
-    print(one.pid, *(process.pid for process in one.processes()), flush=True)
+    print(program.pid, *(process.pid for process in program.processes()), flush=True)
 time.sleep(600)
 """
 
@@ -46,43 +50,45 @@ time.sleep(600)
 def start(room: Path, *words: str) -> child.Child:
     """Return the program, running."""
     command = [sys.executable, "-c", PROGRAM, room / "left.txt", *words]
-    one = child.start(command, room / "log", leftovers=[room / "left*"])
-    one.wait_for(lambda: "ready" in one.log(), what="the program", within_s=60)
-    return one
+    program = child.start(command, room / "log", leftovers=[room / "left*"])
+    program.wait_for(lambda: "ready" in program.log(), what="the program", within_s=60)
+    return program
 
 
 def gone(processes: list[psutil.Process], within_s: float = 30) -> bool:
     """Return whether all of them end within some time."""
     _, alive = psutil.wait_procs(processes, within_s)
-    return not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
+    return all(process.status() == psutil.STATUS_ZOMBIE for process in alive)
 
 
 @pytest.mark.parametrize(
     ("words", "end"),
     [
-        ((), lambda one: one.stop()),
-        (("stubborn",), lambda one: one.stop(0.2)),
-        ((), lambda one: one.kill()),
-        ((), lambda one: one.processes()[0].kill()),
-        ((), lambda one: os.kill(one.pid, signal.SIGKILL)),
+        ((), lambda program: program.stop()),
+        (("stubborn",), lambda program: program.stop(0.2)),
+        ((), lambda program: program.kill()),
+        ((), lambda program: program.processes()[0].kill()),
+        ((), lambda program: os.kill(program.pid, signal.SIGKILL)),
     ],
     ids=["stopped", "stubborn", "killed", "ended by itself", "keeper killed"],
 )
 def test_however_it_ends_nothing_is_left(words, end, tmp_path, request) -> None:
-    """No process, and no file of those that were named; a keeper that is killed takes the program itself along."""
-    one = start(tmp_path, *words)
-    family = one.processes()
+    """No process, and no file of those that were named; a keeper that is killed takes the program
+    itself along.
+    """
+    program = start(tmp_path, *words)
+    family = program.processes()
     assert len(family) == 2
-    end(one)
-    one.process.wait(30)
+    end(program)
+    program.process.wait(30)
     if "keeper" in request.node.name:
         assert gone(family[:1])
         family[1].kill()
     else:
         assert gone(family)
         assert not (tmp_path / "left.txt").exists()
-    assert not one.alive
-    one.stop()
+    assert not program.alive
+    program.stop()
 
 
 def test_it_ends_when_its_notebook_is_killed(tmp_path) -> None:
@@ -101,50 +107,66 @@ def test_it_ends_when_its_notebook_is_killed(tmp_path) -> None:
 
 
 def test_a_process_that_is_not_ready_is_stopped_and_its_words_are_told(tmp_path) -> None:
-    """One that ends, and one that takes too long; a wait that is cancelled leaves no process either."""
-    ended = child.start(
-        [sys.executable, "-c", "print('no model'); raise SystemExit(3)"], tmp_path / "log"
-    )
+    """One that ends, and one that takes too long; a wait that is cancelled leaves no process
+    either.
+    """
+    command = [sys.executable, "-c", "print('no model'); raise SystemExit(3)"]
+    ended = child.start(command, tmp_path / "log")
     with pytest.raises(ChildError, match=r"it ended with status 3:\nno model"):
         ended.wait_for(lambda: False, what="it", within_s=60)
     slow = start(tmp_path)
     with pytest.raises(ChildError, match="not ready within"):
         slow.wait_for(lambda: False, what="it", within_s=0.1)
     cancelled = start(tmp_path)
+    cancel = Mock(side_effect=Cancelled)
     with pytest.raises(Cancelled):
-        cancelled.wait_for(
-            lambda: False, what="it", within_s=60, on_progress=Mock(side_effect=Cancelled)
-        )
+        cancelled.wait_for(lambda: False, what="it", within_s=60, on_progress=cancel)
     assert (slow.alive, cancelled.alive) == (False, False)
 
 
 def test_only_its_owner_reads_its_log_its_files_and_its_secret(tmp_path) -> None:
-    """The secret stands in no command line once the program listens; files are made for their owner alone."""
-    code = "import pathlib, socket, sys, time; pathlib.Path(sys.argv[1]).touch(); one = socket.create_server(('', 0));"
-    command = [
-        sys.executable,
-        "-c",
-        f"{code} print('ready', flush=True); time.sleep(600)",
-        tmp_path / "made",
-    ]
-    with child.start([*command, f"--key={SECRET}"], tmp_path / "log", secret="0123abcd") as one:
-        one.wait_for(lambda: "ready" in one.log(), what="it", within_s=60)
-        for process in (psutil.Process(one.pid), *one.processes()):
+    """The secret stands in no command line once the program listens; files are made for their owner
+    alone.
+    """
+    code = """
+import pathlib, socket, sys, time
+pathlib.Path(sys.argv[1]).touch()
+listening = socket.create_server(("", 0))
+print("ready", flush=True)
+time.sleep(600)
+"""
+    command = [sys.executable, "-c", code, tmp_path / "made", f"--key={SECRET}"]
+    with child.start(command, tmp_path / "log", secret="0123abcd") as program:
+        program.wait_for(lambda: "ready" in program.log(), what="it", within_s=60)
+        for process in (psutil.Process(program.pid), *program.processes()):
             deadline_s = time.monotonic() + 30
-            while "0123abcd" in " ".join(process.cmdline()) and time.monotonic() < deadline_s:
+            while shows(process, "0123abcd") and time.monotonic() < deadline_s:
                 time.sleep(0.05)
-            assert "0123abcd" not in " ".join(process.cmdline())
-        assert [(tmp_path / name).stat().st_mode & 0o77 for name in ("log", "made")] == [0, 0]
+            assert not shows(process, "0123abcd")
+        for name in ("log", "made"):
+            assert (tmp_path / name).stat().st_mode & 0o77 == 0
+
+
+def shows(process: psutil.Process, secret: str) -> bool:
+    """Return whether a process's command line holds a secret."""
+    return secret in " ".join(process.cmdline())
 
 
 def test_a_socket_is_inherited_and_freed_again(tmp_path) -> None:
-    """The port cannot be lost to somebody else in between, and is free once the program has ended."""
+    """The port cannot be lost to somebody else in between, and is free once the program has
+    ended.
+    """
     with socket.create_server(("127.0.0.1", 0)) as ours:
         port = ours.getsockname()[1]
-        code = "import socket, sys, time; one = socket.socket(fileno=int(sys.argv[1])); print('ready', flush=True)"
-        command = [sys.executable, "-c", f"{code}; time.sleep(600)", ours.fileno()]
-        one = child.start(command, tmp_path / "log", sockets=[ours.fileno()])
-    one.wait_for(lambda: "ready" in one.log(), what="it", within_s=60)
+        code = """
+import socket, sys, time
+listening = socket.socket(fileno=int(sys.argv[1]))
+print("ready", flush=True)
+time.sleep(600)
+"""
+        command = [sys.executable, "-c", code, ours.fileno()]
+        program = child.start(command, tmp_path / "log", sockets=[ours.fileno()])
+    program.wait_for(lambda: "ready" in program.log(), what="it", within_s=60)
     socket.create_connection(("127.0.0.1", port), timeout=10).close()
-    one.stop()
+    program.stop()
     socket.create_server(("127.0.0.1", port)).close()

@@ -18,16 +18,18 @@ from labs.runtimes.loopback import (
 def two_taken() -> Iterator[list[int]]:
     """Two ports at which somebody listens, and a free one."""
     with listen() as first, listen() as second, listen() as third:
-        ports = [one.getsockname()[1] for one in (first, second, third)]
+        ports = [socket.getsockname()[1] for socket in (first, second, third)]
         third.close()
         yield ports
 
 
 def test_the_next_known_port_is_taken_where_the_first_is_not_free(two_taken, monkeypatch) -> None:
-    """A lesson's second service, or a second notebook, gets a port that the tunnel knows as well."""
+    """A lesson's second service, or a second notebook, gets a port that the tunnel knows as
+    well.
+    """
     monkeypatch.delenv(ANY_PORT_VARIABLE)
-    with listen(ports=two_taken) as found:
-        assert found.getsockname() == ("127.0.0.1", two_taken[2])
+    with listen(ports=two_taken) as socket:
+        assert socket.getsockname() == ("127.0.0.1", two_taken[2])
     with pytest.raises(PortsTakenError, match="shut that kernel down"):
         listen(ports=two_taken[:2])
     with pytest.raises(PortsTakenError, match=f"port {two_taken[0]} is taken"):
@@ -37,13 +39,12 @@ def test_the_next_known_port_is_taken_where_the_first_is_not_free(two_taken, mon
 def test_many_lessons_at_once_may_take_any_port(two_taken, monkeypatch) -> None:
     """The variable is for tests and rehearsals; one port that was asked for stays what it is."""
     monkeypatch.setenv(ANY_PORT_VARIABLE, "1")
-    with listen(ports=two_taken[:2]) as found:
-        assert found.getsockname()[1] not in two_taken[:2]
+    with listen(ports=two_taken[:2]) as socket:
+        assert socket.getsockname()[1] not in two_taken[:2]
     with pytest.raises(PortsTakenError):
         listen(ports=two_taken[0])
-    with pytest.raises(
-        OSError, match="assign"
-    ):  # no matter of ports, and nobody is sent to look for kernels
+    # No matter of ports, and nobody is sent to look for kernels.
+    with pytest.raises(OSError, match="assign"):
         listen("192.0.2.1", [8090, 8091])
 
 
@@ -83,9 +84,7 @@ FOREIGN = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("host", "own"), [*((one, True) for one in OWN), *((one, False) for one in FOREIGN)]
-)
-def test_numbers_and_own_names_are_answered_and_foreign_ones_are_not(host: str, own: bool) -> None:
+@pytest.mark.parametrize("host", [*OWN, *FOREIGN])
+def test_numbers_and_own_names_are_answered_and_foreign_ones_are_not(host: str) -> None:
     """No name server can make another machine of a number."""
-    assert is_own_host(host) is own
+    assert is_own_host(host) is (host in OWN)

@@ -23,7 +23,9 @@ def onnx_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(onnx_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Yield a service with one worker, before which three may wait: what it survives, it survives in a row."""
+    """Yield a service with one worker, before which three may wait: what it survives, it survives
+    in a row.
+    """
     log_path = tmp_path_factory.mktemp("service") / "log"
-    with start(log_path=log_path, MODEL=onnx_path, MAY_WAIT=3) as one:
-        yield wait_until_ready(one)
+    with start(log_path=log_path, MODEL=onnx_path, MAY_WAIT=3) as started:
+        yield wait_until_ready(started)

@@ -15,9 +15,8 @@ from tests.browser.jupyterlab import violations
 @pytest.fixture(scope="module")
 def page_url(service, tmp_path_factory) -> Iterator[str]:
     """Return the address of a page in front of a real service."""
-    with start(
-        PAGE, log_path=tmp_path_factory.mktemp("page") / "log", PAGE_SERVER=service.url
-    ) as page:
+    log_path = tmp_path_factory.mktemp("page") / "log"
+    with start(PAGE, log_path=log_path, PAGE_SERVER=service.url) as page:
         yield wait_until_ready(page).url
 
 
@@ -31,13 +30,18 @@ def browser() -> Iterator:
 @pytest.mark.browser
 @pytest.mark.parametrize(("width", "scripts"), [(1280, True), (390, True), (390, False)], ids=str)
 def test_a_visitor_gets_an_answer(browser, page_url, width, scripts):
-    """By sample with the keyboard, and by upload; wide, narrow, and without scripts; nothing sticks out sideways."""
+    """By sample with the keyboard, and by upload; wide, narrow, and without scripts; nothing sticks
+    out sideways.
+    """
     page = browser.new_page(viewport={"width": width, "height": 800}, java_script_enabled=scripts)
     page.set_default_timeout(60_000)
     errors: list[str] = []
-    page.on(
-        "console", lambda message: errors.append(message.text) if message.type == "error" else None
-    )
+
+    def note(message) -> None:
+        if message.type == "error":
+            errors.append(message.text)
+
+    page.on("console", note)
     page.goto(page_url)
     page.focus("button[value='1']")
     page.keyboard.press("Enter")
@@ -50,9 +54,8 @@ def test_a_visitor_gets_an_answer(browser, page_url, width, scripts):
     page.click("text=Tell me what it is")
     page.wait_for_selector("img.preview[alt='The picture that you sent']")
     assert page.inner_text("#label") in CLASS_NAMES
-    page.set_input_files(
-        "#picture", files=[{"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"}]
-    )
+    notes = {"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"}
+    page.set_input_files("#picture", files=[notes])
     page.click("text=Tell me what it is")
     assert "cannot be read as a picture" in page.inner_text("[role=alert]")
     if scripts:
@@ -64,7 +67,9 @@ def test_a_visitor_gets_an_answer(browser, page_url, width, scripts):
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everybody_can_use_it(browser, page_url, scheme):
-    """Every control has a name, every picture a text, and axe finds nothing violations, weak contrasts included."""
+    """Every control has a name, every picture a text, and axe finds nothing violations, weak
+    contrasts included.
+    """
     page = browser.new_page(color_scheme=scheme)
     page.goto(page_url)
     page.click("button[value='1']")
@@ -89,8 +94,9 @@ def test_everybody_can_use_it(browser, page_url, scheme):
     ],
 )
 def test_what_goes_wrong_is_said(model, sent, status, says):
-    """A server that is not there, no picture, a large one, no such sample, and a page that rebinds its own name."""
-    reply = TestClient(create_page("http://127.0.0.1:9", model), base_url="http://127.0.0.1").post(
-        "/", **sent
-    )
+    """A server that is not there, no picture, a large one, no such sample, and a page that rebinds
+    its own name.
+    """
+    app = create_page("http://127.0.0.1:9", model)
+    reply = TestClient(app, base_url="http://127.0.0.1").post("/", **sent)
     assert (reply.status_code, says in reply.text) == (status, True)

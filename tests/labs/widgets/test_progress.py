@@ -1,4 +1,6 @@
-"""Progress tells how far the work is, forecasts from it, and stops it when asked, without a traceback."""
+"""Progress tells how far the work is, forecasts from it, and stops it when asked, without a
+traceback.
+"""
 
 import pytest
 from nbclient import NotebookClient
@@ -27,7 +29,9 @@ def shown(monkeypatch) -> list:
 
 
 def test_returns_what_the_work_returns_and_leaves_a_still_line(shown):
-    """After the work the live widget is replaced by a line that a saved notebook shows without widgets."""
+    """After the work the live widget is replaced by a line that a saved notebook shows without
+    widgets.
+    """
     assert run_with_progress(lambda on_progress: 42, "Count") == 42
     assert shown[0].live is not None
     assert shown[-1].live is None
@@ -35,7 +39,9 @@ def test_returns_what_the_work_returns_and_leaves_a_still_line(shown):
 
 
 def test_cancel_stops_at_the_next_report(shown):
-    """The work hears of it from its own next report, and the sentence says how far it was and what is kept."""
+    """The work hears of it from its own next report, and the sentence says how far it was and what
+    is kept.
+    """
     steps = []
 
     def work(on_progress):
@@ -47,7 +53,7 @@ def test_cancel_stops_at_the_next_report(shown):
                 button.click()
 
     with pytest.raises(Stopped) as stopped:
-        run_with_progress(work, "Count", kept="All is kept.")
+        run_with_progress(work, "Count", after_stop="All is kept.")
     assert stopped.value._render_traceback_() == ["Count: stopped at 40%. All is kept."]
     assert steps == [0, 1, 2, 3, 4]
     assert "■ Count: stopped after" in shown[-1].text
@@ -64,7 +70,9 @@ def test_cancel_stops_at_the_next_report(shown):
 def test_an_interrupt_is_a_clean_stop_and_a_failure_passes_through(
     raised, heard, says, line, shown
 ):
-    """A KeyboardInterrupt anywhere in the work ends in the same sentence; another error keeps its type and message."""
+    """A KeyboardInterrupt anywhere in the work ends in the same sentence; another error keeps its
+    type and message.
+    """
 
     def work(on_progress):
         on_progress(0.5, "half")
@@ -76,7 +84,9 @@ def test_an_interrupt_is_a_clean_stop_and_a_failure_passes_through(
 
 
 def test_the_bar_never_runs_backwards_and_speaks(fake_clock, shown):
-    """A part that restarts its fraction does not move the bar back, and a screen reader hears the line of text."""
+    """A part that restarts its fraction does not move the bar back, and a screen reader hears the
+    line of text.
+    """
     bar = Progress("Count", clock=fake_clock)
     with bar:
         fake_clock.now_s += 10
@@ -89,7 +99,9 @@ def test_the_bar_never_runs_backwards_and_speaks(fake_clock, shown):
 
 
 def test_messages_to_the_browser_are_rare(fake_clock, shown):
-    """A thousand reports in one second draw at most three times: drawing must not disturb a measurement."""
+    """A thousand reports in one second draw at most three times: drawing must not disturb a
+    measurement.
+    """
     bar, drawn = Progress("Count", clock=fake_clock), set()
     with bar:
         for step in range(1000):
@@ -106,8 +118,13 @@ def test_without_a_notebook_it_prints(capsys):
 
 
 def test_a_headless_kernel_stores_text_and_html_but_no_widget():
-    """Run by nbclient, the cell's stored output is the still line: HTML beside fixed text, no widget left behind."""
-    source = "from labs.widgets import run_with_progress\nrun_with_progress(lambda report: report(0.5, 'x'), 'Count')"
+    """Run by nbclient, the cell's stored output is the still line: HTML beside fixed text, no
+    widget left behind.
+    """
+    source = (
+        "from labs.widgets import run_with_progress\nrun_with_progress(lambda report: "
+        "report(0.5, 'x'), 'Count')"
+    )
     notebook = new_notebook(cells=[new_code_cell(source)])
     NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
     (output,) = notebook.cells[0].outputs

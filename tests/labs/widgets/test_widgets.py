@@ -1,4 +1,6 @@
-"""What cells show: scoreboard, numbers, tables, charts and controls; and a stop in mid-run loses no record."""
+"""What cells show: scoreboard, numbers, tables, charts and controls; and a stop in mid-run loses no
+record.
+"""
 
 import itertools
 import json
@@ -31,7 +33,8 @@ PART_1.in_full("torch-eager", 0.012, 88, 130, 9.2e6, **HERE).in_full(
 PART_1.in_full("int8", 0.0018, 88, 1200, 2.4e6, **HERE)
 
 
-#: Fields of machines, each with the targets that it may meet: those of its own processor or GPU, as no rehearsal.
+#: Fields of machines, each with the targets that it may meet: those of its own processor or GPU, as
+#: no rehearsal.
 EPYC = {"cpu_model": "AMD EPYC 7763 64-Core Processor", "cpu_count": 256}
 PI = {
     "cpu_model": "Cortex-A76, Raspberry Pi 5 Model B Rev 1.0",
@@ -56,39 +59,35 @@ def gpu(name: str) -> dict:
     return {"gpus": [card]}
 
 
+XEON = {"cpu_model": "Intel Xeon"}
+I7 = {"cpu_model": "Intel Core i7"}
+M2 = {"cpu_model": "Apple M2", "architecture": "aarch64"}
+PI_4 = PI | {"cpu_model": "Cortex-A72, Raspberry Pi 4 Model B"}
+A3000 = gpu("NVIDIA RTX A3000 Laptop GPU")
+A30 = gpu("NVIDIA A30")
+A100 = gpu("NVIDIA A100-PCIE-40GB")
+H100 = gpu("NVIDIA H100 PCIe")
+MI100 = gpu("AMD Instinct MI100")
+REHEARSED = {"testbed": PLAYED}
+LEASED = {"testbed": TACC}
+LEASED_AT_THE_EDGE = {"testbed": {"site": "CHI@Edge"}}
+
+#: A machine's fields, and the targets whose own machine it is.
 MACHINES = {
-    "a laptop": ({"cpu_model": "Intel Core i7"} | gpu("NVIDIA RTX A3000 Laptop GPU"), set()),
-    "a laptop with ARM cores": ({"cpu_model": "Apple M2", "architecture": "aarch64"}, set()),
+    "a laptop": (I7 | A3000, set()),
+    "a laptop with ARM cores": (M2, set()),
     "a virtual machine elsewhere on the server's processor": (EPYC | {"cpu_count": 2}, set()),
-    "a workstation with an A100": (
-        {"cpu_model": "Intel Xeon"} | gpu("NVIDIA A100-PCIE-40GB"),
-        set(),
-    ),
-    "a laptop that plays the server": (EPYC | gpu("NVIDIA A30") | {"testbed": PLAYED}, set()),
-    "a Pi that plays the server": (PI | {"testbed": PLAYED}, set()),
+    "a workstation with an A100": (XEON | A100, set()),
+    "a laptop that plays the server": (EPYC | A30 | REHEARSED, set()),
+    "a Pi that plays the server": (PI | REHEARSED, set()),
     "an emulated board": (PI | {"emulator": "qemu-aarch64"}, set()),
-    "another board": (
-        PI | {"cpu_model": "Cortex-A72, Raspberry Pi 4 Model B", "testbed": {"site": "CHI@Edge"}},
-        set(),
-    ),
-    "another leased server": (
-        {"cpu_model": "Intel Xeon"} | gpu("NVIDIA H100 PCIe") | {"testbed": TACC},
-        set(),
-    ),
-    "the leased server": (
-        EPYC | gpu("NVIDIA A100-PCIE-40GB") | {"testbed": TACC},
-        {"server-cpu", "server-gpu"},
-    ),
-    "the leased server with AMD's GPU": (
-        EPYC | gpu("AMD Instinct MI100") | {"testbed": TACC},
-        {"server-cpu", "server-gpu"},
-    ),
-    "a leased server with an A30": (
-        {"cpu_model": "Intel Xeon"} | gpu("NVIDIA A30") | {"testbed": TACC},
-        {"server-gpu"},
-    ),
+    "another board": (PI_4 | LEASED_AT_THE_EDGE, set()),
+    "another leased server": (XEON | H100 | LEASED, set()),
+    "the leased server": (EPYC | A100 | LEASED, {"server-cpu", "server-gpu"}),
+    "the leased server with AMD's GPU": (EPYC | MI100 | LEASED, {"server-cpu", "server-gpu"}),
+    "a leased server with an A30": (XEON | A30 | LEASED, {"server-gpu"}),
     "the board": (PI, {"device"}),
-    "the board on a lease": (PI | {"testbed": {"site": "CHI@Edge"}}, {"device"}),
+    "the board on a lease": (PI | LEASED_AT_THE_EDGE, {"device"}),
 }
 
 
@@ -105,16 +104,18 @@ def measured_on(machine: dict, batch_fps: float = 9_000) -> Entries:
 @pytest.mark.parametrize("batch_fps", [9_000, 90])
 @pytest.mark.parametrize("machine", MACHINES)
 def test_only_a_targets_own_machine_gets_a_verdict(machine: str, batch_fps: float):
-    """Any other figure has neither a mark nor a verdict's colour, on both boards, and its machine's name."""
+    """Any other figure has neither a mark nor a verdict's colour, on both boards, and its machine's
+    name.
+    """
     fields, own = MACHINES[machine]
     records = measured_on(fields, batch_fps).records
     best = best_so_far(records)
     for target, judged in best.items():
         tile = tiles({target: judged})
-        assert bool(re.search(r"✓|✗|\bmsl-good\b|\bmsl-bad\b|\b(met|keeps|misses)\b", tile)) == (
-            target.name in own
-        )
-        assert bool(re.search("rehearsal<|another machine<", tile)) == (target.name not in own)
+        is_own = target.name in own
+        verdict = re.search(r"✓|✗|\bmsl-good\b|\bmsl-bad\b|\b(met|keeps|misses)\b", tile)
+        assert bool(verdict) == is_own
+        assert bool(re.search("rehearsal<|another machine<", tile)) == (not is_own)
         assert judged.option.machine in tile
     count = sum(target.name in own and judged.meets for target, judged in best.items())
     assert met(best) == f"{count} of 3 met"
@@ -154,7 +155,9 @@ def test_the_board_shows_no_published_figure():
 
 
 def test_scoreboard_prices_threads_and_says_when_a_price_is_unknown():
-    """Twice the threads cost twice as much; a GPU that is in no row of the table has no price, and is not left out."""
+    """Twice the threads cost twice as much; a GPU that is in no row of the table has no price, and
+    is not left out.
+    """
     lines = []
     for cpu_count in (2, 4):
         machine = {"cpu_model": "Test CPU", "cpu_count": cpu_count}
@@ -178,7 +181,9 @@ def test_scoreboard_prices_threads_and_says_when_a_price_is_unknown():
 
 
 def test_a_target_shows_its_own_machine_before_any_other():
-    """Whichever was measured last: a rehearsal afterwards does not take the place of a lease's figure."""
+    """Whichever was measured last: a rehearsal afterwards does not take the place of a lease's
+    figure.
+    """
     server = MACHINES["the leased server"][0]
     leased = Entries().in_full("food11", 0.0029, 88, 1100, 2e6, machine=server)
     cpu, gpu_option, device = best_so_far([*leased.records, *PART_1.records]).values()
@@ -219,15 +224,17 @@ def test_live_widgets_sit_in_the_box():
 
 
 def test_series_can_be_seen_on_light_and_dark_pages():
-    """Each colour of data keeps a contrast of 3 against JupyterLab's white and its darkest grey (WCAG 1.4.11)."""
+    """Each colour of data keeps a contrast of 3 against JupyterLab's white and its darkest grey
+    (WCAG 1.4.11).
+    """
     for colour in SERIES:
         assert contrast(colour, "#ffffff") >= 3, colour
         assert contrast(colour, "#111111") >= 3, colour
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(foreground: str, background: str) -> float:
     """Return the contrast ratio of two colours. Source: WCAG 2.2, relative luminance."""
-    darker, lighter = sorted(luminance(colour) for colour in (one, other))
+    darker, lighter = sorted(luminance(colour) for colour in (foreground, background))
     return (lighter + 0.05) / (darker + 0.05)
 
 
@@ -305,7 +312,9 @@ def inside(spec: object, key: str) -> list:
 
 
 def test_jupyterlab_can_draw_it(chart):
-    """Vega-Lite 5, which JupyterLab brings along; plain JSON, without data or scripts from elsewhere."""
+    """Vega-Lite 5, which JupyterLab brings along; plain JSON, without data or scripts from
+    elsewhere.
+    """
     assert int(version("altair").split(".")[0]) < 6
     bundle, metadata = chart._repr_mimebundle_()
     assert "/v5" in bundle[VEGA_LITE]["$schema"]
@@ -319,7 +328,7 @@ def test_jupyterlab_can_draw_it(chart):
 
 def test_it_has_tooltips_a_description_a_table_and_text(chart):
     """Numbers under the pointer, a unit on the axis, and words for a screen reader."""
-    fields = [one["field"] for tip in inside(chart.spec, "tooltip") for one in tip]
+    fields = [entry["field"] for tip in inside(chart.spec, "tooltip") for entry in tip]
     assert {"latency", "percentile", "requests"} <= set(fields)
     assert not [field for field in fields if set(field) & set("'\"[].\\")], (
         "an error in the browser"
@@ -334,7 +343,9 @@ def test_it_has_tooltips_a_description_a_table_and_text(chart):
 
 
 def test_two_machines_are_named_and_what_cannot_be_drawn_says_what_to_do(make_measurement):
-    """Rows of two machines stand together with their names only; a measurement that was cancelled leaves too little."""
+    """Rows of two machines stand together with their names only; a measurement that was cancelled
+    leaves too little.
+    """
     here = make_measurement()
     there = replace(here, machine=replace(here.machine, cpu_model="Other CPU"))
     assert "Test CPU × 2; Other CPU × 2" in latency_distribution([here, there]).text

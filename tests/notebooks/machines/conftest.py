@@ -24,7 +24,9 @@ _IN_THE_IMAGE = ("ipykernel", "nbformat")
 
 
 def uv(*words: str, folder: Path | None = None) -> str:
-    """Run uv and return what it said; a test that needs it is skipped where no package index answers."""
+    """Run uv and return what it said; a test that needs it is skipped where no package index
+    answers.
+    """
     program = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
     if program is None:
         pytest.skip("uv is not installed")
@@ -53,7 +55,9 @@ def install(environment: Path, source: Path) -> None:
 
 @dataclass(frozen=True)
 class Hub:
-    """Chameleon's Jupyter: the published archive in its work folder, and what its list of packages asks for."""
+    """Chameleon's Jupyter: the published archive in its work folder, and what its list of packages
+    asks for.
+    """
 
     #: The work folder, with the course in it.
     work: Path
@@ -66,20 +70,25 @@ class Hub:
         return self.work / "workspace"
 
     def solve(self, lesson: Lesson) -> None:
-        """Put a solved notebook in the place of a lesson, as a student's own work would stand there."""
+        """Put a solved notebook in the place of a lesson, as a student's own work would stand
+        there.
+        """
         self.notebook(lesson).write_text(text_of(solve(lesson)), encoding="utf-8")
 
     def choose(self, lesson: Lesson, machine: str) -> None:
-        """Let the lesson's student choose another machine than the planner offers first, one that is lent by count."""
+        """Let the lesson's student choose another machine than the planner offers first, one that
+        is lent by count.
+        """
         notebook = nbformat.read(path := self.notebook(lesson), as_version=4)
-        cell = next(one for one in notebook.cells if one.source.startswith("plan = planner("))
+        cell = next(cell for cell in notebook.cells if cell.source.startswith("plan = planner("))
         cell.source = cell.source.replace(
             "\n",
-            f'\nplan.choose(next(one for one in plan.chooser.options if one.type == "{machine}"))\n',
+            "\nplan.choose(next(one for one in plan.chooser.options if one.type == "
+            f'"{machine}"))\n',
             1,
         )
         node = "add_node_reservation(amount=1, node_name=block.resource)"
-        mine = next(one for one in notebook.cells if node in one.source)
+        mine = next(cell for cell in notebook.cells if node in cell.source)
         mine.source = mine.source.replace(
             node, "add_flavor_reservation(amount=1, name=block.option.type)"
         )
@@ -90,7 +99,9 @@ class Hub:
         return self.work / "notebooks" / lesson.link
 
     def run(self, lesson: Lesson) -> float:
-        """Run a lesson here, in a kernel of its own, from its own folder; return the memory that it held, in MB."""
+        """Run a lesson here, in a kernel of its own, from its own folder; return the memory that it
+        held, in MB.
+        """
         path, report = self.notebook(lesson), self.work / "memory.txt"
         notebook = nbformat.read(path, as_version=4)
         notebook.cells.append(new_code_cell(_MEMORY.format(path=str(report))))
@@ -98,8 +109,8 @@ class Hub:
         return float(report.read_text())
 
 
-#: What a kernel held at most. On Linux, ru_maxrss begins with the peak of the process that started this one; the
-#: kernel's own is VmHWM. macOS counts each process for itself.
+#: What a kernel held at most. On Linux, ru_maxrss begins with the peak of the process that started
+#: this one; the kernel's own is VmHWM. macOS counts each process for itself.
 _MEMORY = """
 import pathlib, re, resource
 status = pathlib.Path("/proc/self/status")
@@ -110,7 +121,9 @@ pathlib.Path({path!r}).write_text(str(round(peak_mb)))
 
 
 def run_here(lesson: Lesson, workspace: Path, course: Path | None = None) -> None:
-    """Run a solved lesson; without a course of its own, in this environment and from this checkout."""
+    """Run a solved lesson; without a course of its own, in this environment and from this
+    checkout.
+    """
     beside = (
         lesson.notebook.parent if course is None else (course / "notebooks" / lesson.link).parent
     )
@@ -122,7 +135,9 @@ def run_here(lesson: Lesson, workspace: Path, course: Path | None = None) -> Non
 
 
 def environment_of(home: Path, machine: str) -> Path:
-    """Make a node's or a device's environment below its home, by the script that makes it there; return its Python."""
+    """Make a node's or a device's environment below its home, by the script that makes it there;
+    return its Python.
+    """
     script = home / "serving-labs" / "provisioning" / "node" / "bin" / "environment.sh"
     own = {"HOME": str(home), "REHEARSAL_MACHINE": machine, "REHEARSAL_PINNED": "1"}
     own["UV_CACHE_DIR"] = uv("cache", "dir").strip()
@@ -138,7 +153,9 @@ def environment_of(home: Path, machine: str) -> Path:
 
 
 def kernel_of(python: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let notebooks of this test run in another Python, with nothing of this checkout on its path."""
+    """Let notebooks of this test run in another Python, with nothing of this checkout on its
+    path.
+    """
     kernel = folder / "kernels" / "python3" / "kernel.json"
     kernel.parent.mkdir(parents=True)
     start = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -160,7 +177,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     uv("venv", "--quiet", "--python", sys.executable, str(environment))
     python = environment / "bin" / "python"
     pinned = ["--constraint", str(PROJECT_DIR / "constraints.txt")]
-    # In the work folder, as Chameleon does it; pinned, so that another release does not break this over night.
+    # In the work folder, as Chameleon does it; pinned, so that another release does not break this
+    # over night.
     asked = ["pip", "install", "--quiet", "--python", str(python), "-r", "requirements.txt"]
     uv(*asked, *_IN_THE_IMAGE, *pinned, folder=work)
     kernel_of(python, tmp_path / "hub" / "jupyter", monkeypatch)

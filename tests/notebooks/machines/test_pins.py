@@ -1,4 +1,6 @@
-"""What a run through the machines is worth: with one pin less it fails, and the message names the package."""
+"""What a run through the machines is worth: with one pin less it fails, and the message names the
+package.
+"""
 
 import os
 import re
@@ -40,7 +42,9 @@ def without(path: Path, package: str) -> None:
 def test_a_machine_that_lacks_a_package_cannot_do_its_lesson(
     machine: str, package: str, id: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """The solved lesson fails in the machine's own kernel, or the environment cannot be made at all."""
+    """The solved lesson fails in the machine's own kernel, or the environment cannot be made at
+    all.
+    """
     home = tmp_path / "home"
     course = unpack_course(home / "serving-labs")
     without(course / "provisioning" / "node" / machine / "requirements.txt", package)
@@ -77,7 +81,9 @@ def test_chameleons_jupyter_without_a_package_cannot_do_its_lesson(hub: Hub, tmp
 
 
 def test_course_and_packages_take_less_than_512_mb_on_the_hub(hub: Hub):
-    """How much storage a user of Chameleon's Jupyter has is not documented; its image has most packages already."""
+    """How much storage a user of Chameleon's Jupyter has is not documented; its image has most
+    packages already.
+    """
     folders = (hub.work, hub.python.parents[1])
     size_bytes = sum(
         path.lstat().st_size for folder in folders for path in folder.rglob("*") if path.is_file()

@@ -1,7 +1,7 @@
 """The rooms that need no torch, under the oldest and the newest Python that is promised.
 
-The suite itself runs under one Python. That every pin has a wheel for the others is asked of the resolver
-(``tests/test_environment.py``); a GitHub workflow sets up all of it under both.
+The suite itself runs under one Python. That every pin has a wheel for the others is asked of the
+resolver (``tests/test_environment.py``); a GitHub workflow sets up all of it under both.
 """
 
 import os
@@ -28,8 +28,8 @@ ROOMS = (
     "provisioning/classroom",
 )
 EXTRAS = ("provisioning", "rehearsal", "grading")
-#: What the tests need beside it: the suite's own plugins, hypothesis, scipy, which some are compared with, and httpx,
-#: with which lessons ask a service.
+#: What the tests need beside it: the suite's own plugins, hypothesis, scipy, which some are
+#: compared with, and httpx, with which lessons ask a service.
 TOOLS = ("httpx", "hypothesis", "pytest", "pytest-timeout", "pytest-xdist", "scipy")
 
 #: From 3.11.2, which Debian 12 has, to the last one before the first that is refused.

@@ -1,6 +1,8 @@
-"""A scripted student: at home, on Chameleon's Jupyter, on the leased machine, and home again to be graded.
+"""A scripted student: at home, on Chameleon's Jupyter, on the leased machine, and home again to be
+graded.
 
-Every environment is made from exactly the pins that the machine gets, by the script that makes it on a lease.
+Every environment is made from exactly the pins that the machine gets, by the script that makes it
+on a lease.
 """
 
 import resource
@@ -12,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from chameleon_rehearsal.testing import ask
 from grading.builder.rehearse import missed, own_testbed, scores
 from grading.gradescope.package import build_package
 from labs.course.lessons import Lesson, lessons
 from labs.edge.files import part_1_files
-from provisioning.rehearsal import place
 from tests.conftest import unpack_course
 from tests.grading.gradescope.conftest import planted, unpack
 from tests.grading.gradescope.tree import SEED, by_id
@@ -33,11 +35,13 @@ OF_ALL_IMAGES = {"defend.same_classes"}
 #: Whose pins a part's node has.
 NODES = {1: "a100", 3: "p100"}
 
-#: Chameleon's Jupyter gives a user 1 GB for everything: a kernel that reserves must leave most of it.
+#: Chameleon's Jupyter gives a user 1 GB for everything: a kernel that reserves must leave most of
+#: it.
 HUB_LIMIT_MB = 350
 
 
-# The longest first. The last is another student, who chooses a slice of an H100 and runs what is new then.
+# The longest first. The last is another student, who chooses a slice of an H100 and runs what is
+# new then.
 @pytest.mark.parametrize(
     ("number", "machine"), [(1, ""), (3, ""), (2, ""), (1, "g1.h100.vgpu.1g.12gb")]
 )
@@ -51,42 +55,46 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
 ):
     """What an instructor promises students: it can be done, and every point be earned."""
     # The first part's student has begun at the start.
-    wanted = [one for one in lessons() if one.part in ((0, 1) if number == 1 else (number,))]
-    wanted = [one for one in wanted if "hub" in one.where] if machine else wanted
-    for one in wanted:
-        hub.solve(one)
+    wanted = [
+        lesson for lesson in lessons() if lesson.part in ((0, 1) if number == 1 else (number,))
+    ]
+    wanted = [lesson for lesson in wanted if "hub" in lesson.where] if machine else wanted
+    for lesson in wanted:
+        hub.solve(lesson)
     if machine:
-        hub.choose(next(one for one in wanted if one.id == "reserve"), machine)
+        hub.choose(next(lesson for lesson in wanted if lesson.id == "reserve"), machine)
     if number > 1 or machine:
         part_1_files(hub.workspace / "models")  # part 1's files, which its student has brought home
     monkeypatch.setenv("REHEARSAL_PINNED", "1")
     node = _node(tmp_path, NODES[number]) if number in NODES and not machine else None
     held = {}
     with own_testbed(tmp_path / "testbed", wanted):
-        for one in wanted:
+        for lesson in wanted:
             began_s, used_s = time.monotonic(), _used_s()
-            kernels_run(*STARTUP[number], f"lesson-{one.id}")
-            if {"hub", "device"} & set(one.where):
-                held[one.id] = hub.run(one)
-            elif "node" in one.where:
-                _under_the_pins_of(node, tmp_path, one, hub.workspace)
-                if one.id == "quantize":
+            kernels_run(*STARTUP[number], f"lesson-{lesson.id}")
+            if {"hub", "device"} & set(lesson.where):
+                held[lesson.id] = hub.run(lesson)
+            elif "node" in lesson.where:
+                _under_the_pins_of(node, tmp_path, lesson, hub.workspace)
+                if lesson.id == "quantize":
                     kernels_run("hasty")  # no point is earned there
                     workspace = shutil.copytree(hub.workspace, tmp_path / "mi100-workspace")
-                    _under_the_pins_of(_node(tmp_path, "mi100"), tmp_path, one, workspace)
+                    _under_the_pins_of(_node(tmp_path, "mi100"), tmp_path, lesson, workspace)
             else:
-                run_here(one, hub.workspace)
+                run_here(lesson, hub.workspace)
             # What the gate spends its time on: `pytest -rP` shows it.
             print(
-                f"{one.name}: {time.monotonic() - began_s:.0f} s, {_used_s() - used_s:.0f} s of processor"
+                f"{lesson.name}: {time.monotonic() - began_s:.0f} s, {_used_s() - used_s:.0f} s of "
+                "processor"
             )
-        left = place.ask(tmp_path / "testbed", "GET", "/status")
+        left = ask(tmp_path / "testbed", "GET", "/status")
     if machine:
         assert left["servers"] == left["volumes"] == left["floating_ips"] == []
-        assert {(one["site"], one["name"]) for one in left["leases"]} <= {("CHI@TACC", "practice")}
+        leases = {(lease["site"], lease["name"]) for lease in left["leases"]}
+        assert leases <= {("CHI@TACC", "practice")}
     here, away = missed(scores(hub.workspace, wanted))
-    assert {one.id: one.message for one in here} == {}
-    elsewhere = {one.id for one in away}
+    assert {row.id: row.message for row in here} == {}
+    elsewhere = {row.id for row in away}
     print(f"held at most by lesson, MB: {held}", file=sys.stderr)
     assert all(50 < peak_mb < HUB_LIMIT_MB for peak_mb in held.values()), held
     packed = hub.work / "handed-in.zip"
@@ -102,7 +110,7 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
     done = subprocess.run(submit, cwd=hub.work, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     (tmp_path / "graded").mkdir()
-    asked = {one.id for one in wanted}
+    asked = {lesson.id for lesson in wanted}
     lost = _lost_points(packed, number, tmp_path / "graded")
     lost = {name: why for name, why in lost.items() if name.partition(".")[0] in asked}
     assert {name: why for name, why in lost.items() if name not in elsewhere | OF_ALL_IMAGES} == {}
@@ -111,11 +119,13 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
 def _used_s() -> float:
     """Return the processor time of this process and of those that it has waited for."""
     spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in spent)
+    return sum(usage.ru_utime + usage.ru_stime for usage in spent)
 
 
 def _node(tmp_path: Path, machine: str) -> Path:
-    """Return the home folder of a node: the course as students get it, and the environment that set-up makes there."""
+    """Return the home folder of a node: the course as students get it, and the environment that
+    set-up makes there.
+    """
     home = tmp_path / machine
     unpack_course(home / "serving-labs")
     environment_of(home, machine)
@@ -123,7 +133,9 @@ def _node(tmp_path: Path, machine: str) -> Path:
 
 
 def _under_the_pins_of(home: Path, tmp_path: Path, wanted: Lesson, workspace: Path) -> None:
-    """Run a solved lesson in the environment below a node's home, from the course that was unpacked there."""
+    """Run a solved lesson in the environment below a node's home, from the course that was unpacked
+    there.
+    """
     python = home / ".serving-labs" / "venv" / "bin" / "python"
     with pytest.MonkeyPatch.context() as patch:
         kernel_of(python, tmp_path / f"jupyter-{home.name}-{wanted.name}", patch)
@@ -131,7 +143,9 @@ def _under_the_pins_of(home: Path, tmp_path: Path, wanted: Lesson, workspace: Pa
 
 
 def _lost_points(packed: Path, number: int, folder: Path) -> dict[str, str]:
-    """Let the autograder grade a zip in its own environment; return why each question lost points that lost some."""
+    """Let the autograder grade a zip in its own environment; return why each question lost points
+    that lost some.
+    """
     package = build_package(folder / "autograder.zip", part=number, seed=SEED)
     with planted(unpack(package, folder / "source")) as tree:
         shutil.rmtree(tree.root / "venv")

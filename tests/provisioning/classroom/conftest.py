@@ -4,8 +4,8 @@ from datetime import UTC, datetime, time
 
 import pytest
 
+from labs.sites.spec import load_spec
 from provisioning.classroom.plan import Wish
-from provisioning.sites.spec import load_spec
 from provisioning.testbed import Resource
 
 MODEL = load_spec("model")
@@ -20,11 +20,6 @@ def nodes(*names: str, site: str = "CHI@TACC", bookings=()) -> list[Resource]:
 @pytest.fixture
 def wish() -> Wish:
     """Tuesday and Wednesday from 9 to 18: three blocks a day on each machine."""
-    return Wish(
-        datetime(2026, 3, 10, tzinfo=UTC),
-        datetime(2026, 3, 11, 23, tzinfo=UTC),
-        UTC,
-        time(9),
-        time(18),
-        frozenset({1, 2}),
-    )
+    earliest = datetime(2026, 3, 10, tzinfo=UTC)
+    latest = datetime(2026, 3, 11, 23, tzinfo=UTC)
+    return Wish(earliest, latest, UTC, time(9), time(18), frozenset({1, 2}))

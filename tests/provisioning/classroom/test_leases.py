@@ -1,31 +1,27 @@
-"""The class's leases: made once, made longer, moved without a gap, and given back where nobody came."""
+"""The class's leases: made once, made longer, moved without a gap, and given back where nobody
+came.
+"""
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from labs.course.roster import Student
 from provisioning.classroom import leases
 from provisioning.classroom.plan import make_plan
-from provisioning.classroom.roster import Student
 from provisioning.planning.blocks import block_end, calendars_of, free_resources
 from provisioning.testbed import Booking
 from provisioning.testbed.errors import ConflictError, NoCapacityError, ServiceBusyError
-
-from .conftest import FIRST, MODEL, nodes
+from tests.provisioning.classroom.conftest import FIRST, MODEL, nodes
 
 BEFORE = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture
 def seats(wish):
-    plan = make_plan(
-        [Student(name) for name in ("ada", "bob", "cyd")],
-        MODEL,
-        {FIRST: nodes("a", "b", "c")},
-        [],
-        wish,
-    )
+    students = [Student(name) for name in ("ada", "bob", "cyd")]
+    plan = make_plan(students, MODEL, {FIRST: nodes("a", "b", "c")}, [], wish)
     return plan.seats
 
 
@@ -40,21 +36,17 @@ def test_reserving_again_fills_the_gaps_only(memory, seats):
     assert outcome(memory, seats) == ["there already", "reserved", "there already"]
     assert outcome(memory, seats) == ["there already"] * 3
     memory.lease_list[0] = dataclasses.replace(memory.lease_list[0], status="TERMINATED")
-    assert outcome(memory, seats, datetime(2026, 3, 10, 20, tzinfo=UTC)) == [
-        "over",
-        "there already",
-        "there already",
-    ]
-    assert sorted(one.name for one in memory.lease_list) == [
-        "serve-model-ada",
-        "serve-model-bob",
-        "serve-model-cyd",
-    ]
+    evening = datetime(2026, 3, 10, 20, tzinfo=UTC)
+    assert outcome(memory, seats, evening) == ["over", "there already", "there already"]
+    names = {lease.name for lease in memory.lease_list}
+    assert names == {"serve-model-ada", "serve-model-bob", "serve-model-cyd"}
+    assert len(memory.lease_list) == 3
 
 
 def test_a_refused_machine_is_passed_over_and_the_next_plan_is_another_one(memory, seats):
     """For one that the plan gives nobody then; a new plan does not offer it for those hours."""
-    reserve, memory.resources = memory.reserve, lambda _kind, _type: nodes("a", "b", "c", "d")
+    reserve = memory.reserve
+    memory.resources = lambda _kind, _type: nodes("a", "b", "c", "d")
 
     def refuse(request):
         if request.node == "b":
@@ -63,12 +55,16 @@ def test_a_refused_machine_is_passed_over_and_the_next_plan_is_another_one(memor
 
     memory.reserve = refuse
     assert outcome(memory, seats) == ["reserved", "reserved: on d, for b was refused", "reserved"]
-    machines, block = calendars_of(MODEL, lambda _site: memory)[0][FIRST], seats[1].block
-    assert [one.name for one in free_resources(machines, block.start, block.end)] == ["a", "c", "d"]
+    calendars, _ = calendars_of(MODEL, lambda _site: memory)
+    block = seats[1].block
+    free = free_resources(calendars[FIRST], block.start, block.end)
+    assert [machine.name for machine in free] == ["a", "c", "d"]
 
 
 def test_a_lease_that_was_moved_by_hand_stands_for_its_seat(memory, seats):
-    """No second lease beside the one at another time; a seat whose time has come is not made, and said so."""
+    """No second lease beside the one at another time; a seat whose time has come is not made, and
+    said so.
+    """
     start = BEFORE + timedelta(days=3)
     memory.give_lease("serve-model-ada", "PENDING", start=start, end=start + timedelta(hours=3))
     assert outcome(memory, seats) == [
@@ -84,44 +80,40 @@ def test_a_lease_that_was_moved_by_hand_stands_for_its_seat(memory, seats):
 
 def test_a_site_in_maintenance_stands_in_nobody_elses_way(memory, seats):
     """Its own seats are refused in a sentence."""
-    elsewhere = dataclasses.replace(
-        seats[1], block=dataclasses.replace(seats[1].block, option=MODEL.options[1])
-    )
+    block_elsewhere = dataclasses.replace(seats[1].block, option=MODEL.options[1])
+    elsewhere = dataclasses.replace(seats[1], block=block_elsewhere)
 
     def testbed_for(site):
         if site == "CHI@UC":
             raise ServiceBusyError("CHI@UC is in maintenance")
         return memory
 
-    made = leases.reserve_all(testbed_for, "model", [seats[0], elsewhere, seats[2]], BEFORE)
-    assert [what for _, what in made] == [
-        "reserved",
-        "refused: CHI@UC is in maintenance",
-        "reserved",
-    ]
+    chosen = [seats[0], elsewhere, seats[2]]
+    outcomes = [what for _, what in leases.reserve_all(testbed_for, "model", chosen, BEFORE)]
+    assert outcomes == ["reserved", "refused: CHI@UC is in maintenance", "reserved"]
 
 
 def test_moving_makes_the_new_lease_first(memory):
-    """On whichever free machine the site grants; whoever cannot have the new block keeps the old one."""
+    """On whichever free machine the site grants; whoever cannot have the new block keeps the old
+    one.
+    """
     start = datetime(2026, 3, 10, 12, tzinfo=UTC)
-    free = nodes("a", "b", bookings=[Booking(start - timedelta(hours=1), start)])
+    hour = timedelta(hours=1)
+    free = nodes("a", "b", bookings=[Booking(start - hour, start)])
     memory.resources = lambda _kind, _type: free
     memory.refuse("reserve", NoCapacityError("taken meanwhile"))
-    memory.give_lease(
-        "serve-model-ada",
-        "PENDING",
-        start=start - timedelta(hours=28),
-        end=start - timedelta(hours=24),
-    )
-    option, machine, made = leases.move(lambda _site: memory, MODEL, "ada", start)
-    assert (option, machine, made.start) == (FIRST, "b", start)
-    assert made.end == block_end(start, 4, FIRST.end_minute), "an accommodation goes along"
+    day_before = start - timedelta(days=1)
+    old_start = day_before - timedelta(hours=4)
+    memory.give_lease("serve-model-ada", "PENDING", start=old_start, end=day_before)
+    option, machine, lease = leases.move(lambda _site: memory, MODEL, "ada", start)
+    assert (option, machine, lease.start) == (FIRST, "b", start)
+    assert lease.end == block_end(start, 4, FIRST.end_minute), "an accommodation goes along"
     assert memory.requests.index("reserve") < memory.requests.index("delete_lease")
     with pytest.raises(NoCapacityError, match="no machine of"):
-        leases.move(lambda _site: memory, MODEL, "ada", start - timedelta(hours=1))
-    assert [one.id for one in memory.lease_list] == [made.id]
+        leases.move(lambda _site: memory, MODEL, "ada", start - hour)
+    assert [remaining.id for remaining in memory.lease_list] == [lease.id]
     # On a machine that runs, moving would delete what was measured.
-    memory.lease_list = [dataclasses.replace(made, status="ACTIVE")]
+    memory.lease_list = [dataclasses.replace(lease, status="ACTIVE")]
     memory.make("serve-model-ada", "server")
     with pytest.raises(ConflictError, match="a machine runs on serve-model-ada"):
         leases.move(lambda _site: memory, MODEL, "ada", start + timedelta(days=1))
@@ -133,14 +125,14 @@ def test_what_those_who_left_hold_is_asked_and_given_back_together(memory, monke
     for name in ("ada", "bob", "cyd"):
         memory.give_lease(f"serve-model-{name}")
         memory.make(f"serve-model-{name}", "server")
-    listed = list(leases.drop(memory, "model", ("ada", "bob"), release=True))
-    assert sorted(line.partition(" at ")[0] for line in listed) == [
-        f"{name}: {kind} serve-model-{name}"
-        for name in ("ada", "bob")
-        for kind in ("lease", "server")
+    lines = list(leases.drop(memory, "model", ("ada", "bob"), release=True))
+    assert sorted(line.partition(" at ")[0] for line in lines) == [
+        "ada: lease serve-model-ada",
+        "ada: server serve-model-ada",
+        "bob: lease serve-model-bob",
+        "bob: server serve-model-bob",
     ]
     # The list itself, then one look each before machines, before leases, and after.
     assert memory.requests.count("leases") == 4
-    assert [one.name for one in (*memory.lease_list, *memory.machine_list)] == [
-        "serve-model-cyd"
-    ] * 2
+    assert [lease.name for lease in memory.lease_list] == ["serve-model-cyd"]
+    assert [machine.name for machine in memory.machine_list] == ["serve-model-cyd"]

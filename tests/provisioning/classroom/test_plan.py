@@ -1,4 +1,6 @@
-"""Who runs when: as many students as fit, nobody's machine twice, wishes where they can be met; table and calendars."""
+"""Who runs when: as many students as fit, nobody's machine twice, wishes where they can be met;
+table and calendars.
+"""
 
 import dataclasses
 import itertools
@@ -9,18 +11,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from icalendar import Calendar
 
+from labs.course.roster import RosterError, Student, Times, read_times
 from provisioning.classroom.plan import Wish, make_plan, plan_text, read_plan, write_all
-from provisioning.classroom.roster import RosterError, Student, Times, read_times
 from provisioning.testbed import Booking, Lease, Reservation
+from tests.provisioning.classroom.conftest import FIRST, MODEL, SECOND, nodes
 
-from .conftest import FIRST, MODEL, SECOND, nodes
 
-HOURS = st.tuples(st.integers(0, 14), st.integers(15, 23))
-TIMES = st.builds(lambda day, hours: Times(day, *map(time, hours)), st.integers(1, 2), HOURS)
-WANTED = st.lists(st.lists(TIMES, max_size=2).map(tuple), min_size=2, max_size=2)
+@st.composite
+def times(draw: st.DrawFn) -> Times:
+    """Draw hours of Tuesday or Wednesday."""
+    begins = time(draw(st.integers(0, 14)))
+    ends = time(draw(st.integers(15, 23)))
+    return Times(draw(st.integers(1, 2)), begins, ends)
+
+
+#: Hours that a student prefers, and such that the student cannot.
+WANTED = st.lists(st.lists(times(), max_size=2).map(tuple), min_size=2, max_size=2)
+#: Bookings: hours from the beginning of the class's days, and how many hours each is.
+BOOKED = st.lists(st.tuples(st.integers(0, 46), st.integers(1, 12)), max_size=3)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 CLASS = (Student("ada-x-edu"), Student("bob", cannot=read_times("Tue")), Student("cyd"))
-BOOKED = st.lists(st.tuples(st.integers(0, 46), st.integers(1, 12)), max_size=3)
 
 
 def students(count: int, **more) -> list[Student]:
@@ -31,8 +41,8 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
     return datetime(2026, 3, day, hour, minute, tzinfo=UTC)
 
 
-def meet(one, other) -> bool:
-    return one.start < other.end and other.start < one.end
+def meet(first, second) -> bool:
+    return first.start < second.end and second.start < first.end
 
 
 def lease_of(student: str, machine: str, start: datetime, end: datetime) -> Lease:
@@ -41,66 +51,82 @@ def lease_of(student: str, machine: str, start: datetime, end: datetime) -> Leas
 
 
 @pytest.fixture
-def made(wish):
-    return make_plan(CLASS, MODEL, {FIRST: nodes("m"), SECOND: nodes("x", site="CHI@UC")}, [], wish)
+def class_plan(wish):
+    calendars = {FIRST: nodes("m"), SECOND: nodes("x", site="CHI@UC")}
+    return make_plan(CLASS, MODEL, calendars, [], wish)
 
 
 @settings(deadline=None)
 @given(wanted=st.lists(WANTED, max_size=12), booked=BOOKED, machines=st.integers(1, 3))
 def test_a_plan_keeps_its_promises_and_planned_again_it_is_the_same(wanted, booked, machines):
-    """No student or machine twice at a time, within days, hours and deadline, and never when a student cannot come."""
-    wish = Wish(at(10, 0), at(11, 23), UTC, time(9), time(18), frozenset({1, 2}))
-    roster = [Student(f"s{number}", "", *one) for number, one in enumerate(wanted)]
-    bookings = [
-        Booking(at(10, 0) + timedelta(hours=b), at(10, 0) + timedelta(hours=b + h))
-        for b, h in booked
-    ]
-    calendars = {
-        FIRST: nodes(*"abc"[:machines], bookings=bookings),
-        SECOND: nodes("x", site="CHI@UC"),
-    }
+    """No student or machine twice at a time, within days, hours and deadline, and never when a
+    student cannot come.
+    """
+    days_begin = at(10, 0)
+    wish = Wish(days_begin, at(11, 23), UTC, time(9), time(18), frozenset({1, 2}))
+    roster = []
+    for number, (prefers, cannot) in enumerate(wanted):
+        roster.append(Student(f"s{number}", "", prefers, cannot))
+    bookings = []
+    for begin_h, length_h in booked:
+        start = days_begin + timedelta(hours=begin_h)
+        bookings.append(Booking(start, start + timedelta(hours=length_h)))
+    first_nodes = nodes(*"abc"[:machines], bookings=bookings)
+    calendars = {FIRST: first_nodes, SECOND: nodes("x", site="CHI@UC")}
     plan = make_plan(roster, MODEL, calendars, [], wish)
+    by_name = {student.name: student for student in roster}
     names = [seat.student for seat in plan.seats]
-    assert sorted([*names, *plan.without]) == sorted(one.name for one in roster)
-    for one, other in itertools.combinations(plan.seats, 2):
-        assert one.block.resource != other.block.resource or not meet(one.block, other.block)
-    by_name = {one.name: one for one in roster}
+    assert sorted([*names, *plan.without]) == sorted(by_name)
+    blocks = [seat.block for seat in plan.seats]
+    for first, second in itertools.combinations(blocks, 2):
+        assert first.resource != second.resource or not meet(first, second)
     for seat in plan.seats:
-        block, student = seat.block, by_name[seat.student]
-        assert time(9) <= block.start.time() <= block.end.time() <= time(17, 50)
-        assert wish.allows(block.start, block.end)
-        assert block.option != FIRST or not any(meet(block, one) for one in bookings)
-        assert student.can(block.start, block.end)
-        assert seat.wished == student.likes(block.start, block.end)
+        check_seat(seat, by_name[seat.student], wish, bookings)
 
-    blocks = [(seat.student, seat.block) for seat in plan.seats]
-    there = [
-        (block.option, lease_of(name, block.resource, block.start, block.end))
-        for name, block in blocks
-    ]
-    for found in calendars.values():
-        for place, one in enumerate(found):
-            ours = tuple(
-                Booking(block.start, block.end) for _, block in blocks if block.resource == one.name
-            )
-            found[place] = dataclasses.replace(one, bookings=one.bookings + ours)
-    again = make_plan(roster, MODEL, calendars, there, wish)
-    assert [(seat.student, seat.block.start, seat.kept) for seat in again.seats] == [
-        (name, block.start, True) for name, block in blocks
-    ]
+    leases = []
+    for name, block in zip(names, blocks, strict=True):
+        lease = lease_of(name, block.resource, block.start, block.end)
+        leases.append((block.option, lease))
+    booked_calendars = {}
+    for option, machines_of_option in calendars.items():
+        booked_calendars[option] = [with_blocks(machine, blocks) for machine in machines_of_option]
+    second_plan = make_plan(roster, MODEL, booked_calendars, leases, wish)
+    assert [seat.student for seat in second_plan.seats] == names
+    assert all(seat.reserved for seat in second_plan.seats)
+    second_starts = [seat.block.start for seat in second_plan.seats]
+    assert second_starts == [block.start for block in blocks]
+
+
+def check_seat(seat, student: Student, wish: Wish, bookings: list[Booking]) -> None:
+    """A seat lies where class, student and the first option's bookings allow it."""
+    block = seat.block
+    assert time(9) <= block.start.time()
+    assert block.start.time() <= block.end.time() <= time(17, 50)
+    assert wish.allows(block.start, block.end)
+    if block.option == FIRST:
+        assert not any(meet(block, booking) for booking in bookings)
+    assert student.can(block.start, block.end)
+    assert seat.wished == student.likes(block.start, block.end)
+
+
+def with_blocks(machine, blocks):
+    """Return a machine that is booked in the blocks that lie on it, too."""
+    ours = [Booking(block.start, block.end) for block in blocks if block.resource == machine.name]
+    return dataclasses.replace(machine, bookings=(*machine.bookings, *ours))
 
 
 def test_a_later_option_takes_only_what_the_first_cannot(wish):
-    """The first option is full before the next one is used, wherever wishes lie; out of service gives no seat."""
+    """The first option is full before the next one is used, wherever wishes lie; out of service
+    gives no seat.
+    """
     calendars = {FIRST: nodes("a"), SECOND: nodes("x", site="CHI@UC")}
     wanting = students(8, prefers=read_times("Tue 9-12"))
-    assert (
-        "6 on A100 40 GB at TACC, 2 on A100 80 GB at UC"
-        in make_plan(wanting, MODEL, calendars, [], wish).sentence()
-    )
-    other = make_plan(wanting, MODEL, {SECOND: calendars[SECOND]}, [], wish)
-    assert {seat.block.option for seat in other.seats} == {SECOND}
-    calendars[FIRST] = [dataclasses.replace(one, reservable=False) for one in calendars[FIRST]]
+    plan = make_plan(wanting, MODEL, calendars, [], wish)
+    assert "6 on A100 40 GB at TACC, 2 on A100 80 GB at UC" in plan.sentence()
+    second_only = make_plan(wanting, MODEL, {SECOND: calendars[SECOND]}, [], wish)
+    assert {seat.block.option for seat in second_only.seats} == {SECOND}
+    (node,) = calendars[FIRST]
+    calendars[FIRST] = [dataclasses.replace(node, reservable=False)]
     assert len(make_plan(wanting, MODEL, calendars, [], wish).seats) == 6
 
 
@@ -108,50 +134,50 @@ def test_wishes_are_met_where_they_can_be(wish):
     """Three want the same hour of one machine; the one who cannot come on the other day has it."""
     wanting = students(3, prefers=read_times("Tue 9-12"))
     wanting[2] = dataclasses.replace(wanting[2], cannot=read_times("Wed; Tue 12-18"))
-    seats = {
-        seat.student: seat
-        for seat in make_plan(wanting, MODEL, {FIRST: nodes("m")}, [], wish).seats
-    }
+    plan = make_plan(wanting, MODEL, {FIRST: nodes("m")}, [], wish)
+    seats = {seat.student: seat for seat in plan.seats}
     assert seats["s2"].block.start == at(10, 9)
-    assert [seats[one.name].wished for one in wanting] == [False, False, True]
+    assert [seats[name].wished for name in ("s0", "s1", "s2")] == [False, False, True]
 
 
 def test_leases_that_exist_are_kept_and_counted_even_after_the_deadline(wish):
     """On their machine; and the sentence does not promise what a moved deadline breaks."""
-    booked = nodes("m", bookings=[Booking(at(12, 9), at(12, 11, 50))])
-    there = lease_of("s0", "m", at(12, 9), at(12, 11, 50))
-    plan = make_plan(students(2), MODEL, {FIRST: booked}, [(FIRST, there)], wish)
-    assert [(seat.student, seat.kept) for seat in plan.seats] == [("s1", False), ("s0", True)]
+    start, end = at(12, 9), at(12, 11, 50)
+    booked = nodes("m", bookings=[Booking(start, end)])
+    lease = lease_of("s0", "m", start, end)
+    plan = make_plan(students(2), MODEL, {FIRST: booked}, [(FIRST, lease)], wish)
+    reserved = {seat.student: seat.reserved for seat in plan.seats}
+    assert reserved == {"s1": False, "s0": True}
     assert plan.hours == pytest.approx(2 * 170 / 60)
     assert "All 2 have a block" in plan.sentence()
     assert plan.sentence().endswith("The last ends Thu 12 Mar 11:50.")
 
 
 def test_a_plan_is_read_as_it_was_written_and_a_calendar_holds_its_students_block(
-    made, wish, tmp_path
+    class_plan, wish, tmp_path
 ):
     """Through the table that a person may change, nothing that matters is lost."""
-    write_all(made, tmp_path, NOW)
-    read = read_plan(tmp_path / "plan.csv", MODEL)
-    assert [(seat.student, seat.block) for seat in read] == [
-        (seat.student, seat.block) for seat in made.seats
-    ]
-    assert "8 machine hours." in plan_text(made)
+    write_all(class_plan, tmp_path, NOW)
+    blocks = {seat.student: seat.block for seat in class_plan.seats}
+    read_seats = read_plan(tmp_path / "plan.csv", MODEL)
+    assert {seat.student: seat.block for seat in read_seats} == blocks
+    assert "8 machine hours." in plan_text(class_plan)
     # Each student's own calendar, with the preparation; a new plan's replace them.
-    mine = next(seat.block for seat in made.seats if seat.student == "ada-x-edu")
-    events = Calendar.from_ical(
-        (tmp_path / "calendars" / "serve-model-ada-x-edu.ics").read_bytes()
-    ).walk("VEVENT")
-    assert [
-        (event.start, event.end) for event in events if str(event["summary"]) == MODEL.title
-    ] == [(mine.start, mine.end)]
-    assert len(events) == 2
-    (tmp_path / "calendars" / "my-own.ics").touch()
-    write_all(make_plan(CLASS[:1], MODEL, {FIRST: nodes("m")}, [], wish), tmp_path, NOW)
-    assert {path.name for path in (tmp_path / "calendars").iterdir()} == {
-        "my-own.ics",
-        "serve-model-ada-x-edu.ics",
-    }
+    calendars = tmp_path / "calendars"
+    text = (calendars / "serve-model-ada-x-edu.ics").read_bytes()
+    preparation, lab = sorted(Calendar.from_ical(text).walk("VEVENT"), key=_event_start)
+    assert str(preparation["summary"]) == f"Prepare for {MODEL.title}"
+    assert str(lab["summary"]) == MODEL.title
+    assert (lab.start, lab.end) == (blocks["ada-x-edu"].start, blocks["ada-x-edu"].end)
+    (calendars / "my-own.ics").touch()
+    smaller_plan = make_plan(CLASS[:1], MODEL, {FIRST: nodes("m")}, [], wish)
+    write_all(smaller_plan, tmp_path, NOW)
+    names = {path.name for path in calendars.iterdir()}
+    assert names == {"my-own.ics", "serve-model-ada-x-edu.ics"}
+
+
+def _event_start(event) -> datetime:
+    return event.start
 
 
 @pytest.mark.parametrize(
@@ -164,9 +190,11 @@ def test_a_plan_is_read_as_it_was_written_and_a_calendar_holds_its_students_bloc
         ("\ncyd,", "\nada-x-edu,", "ada-x-edu has a block already"),
     ],
 )
-def test_a_plan_that_was_changed_for_the_worse_is_a_sentence(made, tmp_path, old, new, message):
+def test_a_plan_that_was_changed_for_the_worse_is_a_sentence(
+    class_plan, tmp_path, old, new, message
+):
     """A person may edit the table; what does not fit together names its line."""
-    write_all(made, tmp_path, NOW)
+    write_all(class_plan, tmp_path, NOW)
     path = tmp_path / "plan.csv"
     text = path.read_text()
     assert old in text

@@ -1,7 +1,12 @@
-"""Unmodified python-chi reserves, provisions and releases, with the printed environment and nothing else.
+"""Unmodified python-chi reserves, provisions and releases, with the printed environment and nothing
+else.
 
 What each step gives is asserted in the flow.
 """
+
+import pytest
+
+from tests.provisioning.rehearsed import BEGINS
 
 
 def test_a_node_from_choosing_the_site_to_releasing_it(rehearsal, chi_python) -> None:
@@ -14,8 +19,9 @@ def test_a_container_from_the_device_to_its_deletion(rehearsal, chi_python) -> N
     rehearsal.run("edge", "mary.edge", python=chi_python)
 
 
+@pytest.mark.parametrize("rehearsal", BEGINS, ids=str, indirect=True)
 def test_a_virtual_machine_from_the_calendar_to_its_release(rehearsal) -> None:
-    """With one python-chi: 1.2.6 cannot read a server that boots from a volume."""
+    """At any moment. With one python-chi: 1.2.6 cannot read a server that boots from a volume."""
     rehearsal.run("virtual", "mary.virtual")
 
 

@@ -1,4 +1,6 @@
-"""A student's workspace for the front door: empty, or with a ledger in which everything is answered that can be."""
+"""A student's workspace for the front door: empty, or with a ledger in which everything is answered
+that can be.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""The course's next version in a student's folder: nbgitpuller's real merge of two versions of the template."""
+"""The course's next version in a student's folder: nbgitpuller's real merge of two versions of the
+template.
+"""
 
 import json
 import shutil
@@ -25,9 +27,19 @@ OTHER = "notebooks/1_model/11_second.ipynb"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Return the course as its authors have it: sources and notebooks, a few modules, grading and tests."""
+    """Return the course as its authors have it: sources and notebooks, a few modules, grading and
+    tests.
+    """
     root = tmp_path / "course"
-    copied = "README.md LICENSE Makefile assignment.toml pyproject.toml constraints.txt labs/course/lessons.py".split()
+    copied = [
+        "README.md",
+        "LICENSE",
+        "Makefile",
+        "assignment.toml",
+        "pyproject.toml",
+        "constraints.txt",
+        "labs/course/lessons.py",
+    ]
     for name in (*copied, "provisioning/student/assistants/tutor.md"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(PROJECT_DIR / name, root / name)
@@ -71,44 +83,44 @@ def git(folder: Path, *arguments: str) -> str:
 def edit(path: Path, cell: int, source: str, output: str = "") -> None:
     """Change a cell of a notebook as JupyterLab writes it, with an output where one is given."""
     notebook = nbformat.read(path, as_version=4)
-    one = notebook.cells[cell]
-    one.source = source
+    edited = notebook.cells[cell]
+    edited.source = source
     if output:
-        one.cell_type, one.execution_count = "code", 7
-        one.outputs = [nbformat.v4.new_output("stream", name="stdout", text=output)]
+        edited.cell_type = "code"
+        edited.execution_count = 7
+        edited.outputs = [nbformat.v4.new_output("stream", name="stdout", text=output)]
     nbformat.write(notebook, path)
 
 
 def code_cells(path: Path) -> list[int]:
-    return [
-        place
-        for place, cell in enumerate(nbformat.read(path, as_version=4).cells)
-        if cell.cell_type == "code"
-    ]
+    cells = nbformat.read(path, as_version=4).cells
+    return [place for place, cell in enumerate(cells) if cell.cell_type == "code"]
 
 
-def update_said(student: Path) -> str:
-    said: list[str] = []
-    update(said.append, student)
-    return "\n".join(said)
+def update_report(student: Path) -> str:
+    lines: list[str] = []
+    update(lines.append, student)
+    return "\n".join(lines)
 
 
 def test_students_get_no_answers_in_any_version(root: Path, template: Path):
-    """Neither in the files nor in the history; README, Makefile and pins are there, sources of lessons are not."""
+    """Neither in the files nor in the history; README, Makefile and pins are there, sources of
+    lessons are not.
+    """
     assert write_version(root, template, "Again") is None
     files = git(template, "ls-files").splitlines()
     assert {"README.md", "Makefile", "constraints.txt", NOTEBOOK, "requirements.txt"} <= set(files)
-    ever, ours = (
-        git(template, "log", "--all", "--name-only", "--format=").split(),
-        ("grading", "tests", "notebooks/"),
-    )
-    assert {name for name in ever if name.startswith(ours)} == {NOTEBOOK, OTHER}
+    ever = git(template, "log", "--all", "--name-only", "--format=").split()
+    ours = {name for name in ever if name.startswith(("grading", "tests", "notebooks/"))}
+    assert ours == {NOTEBOOK, OTHER}
 
 
 def test_the_next_version_arrives_and_a_students_work_stays(
     root: Path, template: Path, student: Path
 ):
-    """Edited notebook with outputs, workspace, own file, deleted file: all is kept, and what is new is there."""
+    """Edited notebook with outputs, workspace, own file, deleted file: all is kept, and what is new
+    is there.
+    """
     mine, *_ = code_cells(student / NOTEBOOK)
     theirs = code_cells(student / NOTEBOOK)[-1]
     edit(student / NOTEBOOK, mine, "my_answer = 42", "my own output\n")
@@ -119,13 +131,14 @@ def test_the_next_version_arrives_and_a_students_work_stays(
     (student / OTHER).unlink()
 
     edit(root / NOTEBOOK, theirs, "corrected = True")
-    shutil.copyfile(root / NOTEBOOK, root / "notebooks" / "1_model" / "17_new.ipynb")
+    new_name = "notebooks/1_model/17_new.ipynb"
+    shutil.copyfile(root / NOTEBOOK, root / new_name)
     (root / "labs" / "course.py").write_text("# corrected\n")
     (root / "LICENSE").unlink()
     (root / "constraints.txt").write_text("changed\n")
     version = write_version(root, template, "Second version")
     assert version is not None
-    said = update_said(student)
+    report = update_report(student)
 
     merged = nbformat.read(student / NOTEBOOK, as_version=4)
     nbformat.validate(merged)
@@ -134,42 +147,44 @@ def test_the_next_version_arrives_and_a_students_work_stays(
     assert merged.cells[theirs].source == "corrected = True"
     assert (student / "workspace" / "ledger.jsonl").read_text() == "mine\n"
     assert (student / "notebooks" / "1_model" / "my_notes.ipynb").read_text() == "my notes"
-    assert [path.read_text() for path in student.glob("notebooks/1_model/17_new__*.ipynb")] == [
-        "my own seventeenth"
-    ]
-    assert (student / "notebooks" / "1_model" / "17_new.ipynb").read_bytes() == (
-        root / NOTEBOOK
-    ).read_bytes()
+    (moved_aside,) = student.glob("notebooks/1_model/17_new__*.ipynb")
+    assert moved_aside.read_text() == "my own seventeenth"
+    assert (student / new_name).read_bytes() == (root / NOTEBOOK).read_bytes()
     assert (student / OTHER).is_file()
     assert (student / "labs" / "course.py").read_text() == "# corrected\n"
     assert not (student / "LICENSE").exists()
-    assert "The course is at Second version" in said
-    assert f"run `{setup()}`" in said
-    assert "as new as it gets" in update_said(student)
+    assert "The course is at Second version" in report
+    assert f"run `{setup()}`" in report
+    assert "as new as it gets" in update_report(student)
 
 
 def test_where_both_changed_a_cell_the_students_stays(root: Path, template: Path, student: Path):
     """And it stays through a third version too."""
     place = code_cells(student / NOTEBOOK)[1]
     edit(student / NOTEBOOK, place, "mine = 1", "seen\n")
-    # Of two lengths: git may take a file of the same size, written in the same second, for the one it knows.
+    # Of two lengths: git may take a file of the same size, written in the same second, for the one
+    # it knows.
     for number, text in enumerate(("theirs = 2", "theirs = 333"), start=2):
         edit(root / NOTEBOOK, place, text)
         write_version(root, template, f"Version {number}")
-        assert f"Version {number}" in update_said(student)
-        assert nbformat.read(student / NOTEBOOK, as_version=4).cells[place].source == "mine = 1"
+        assert f"Version {number}" in update_report(student)
+        merged = nbformat.read(student / NOTEBOOK, as_version=4)
+        assert merged.cells[place].source == "mine = 1"
 
 
 def test_a_notebook_that_the_merge_breaks_is_put_right(root: Path, template: Path, student: Path):
-    """Git merges lines, and a notebook is JSON: the new version comes whole, and the student's is kept beside it."""
-    (student / NOTEBOOK).write_text(
-        (student / NOTEBOOK).read_text() + "<<<<<<< somebody's unfinished merge\n"
-    )
-    broken = (student / NOTEBOOK).read_bytes()
-    edit(root / NOTEBOOK, code_cells(root / NOTEBOOK)[0], "new = 1")
+    """Git merges lines, and a notebook is JSON: the new version comes whole, and the student's is
+    kept beside it.
+    """
+    path = student / NOTEBOOK
+    path.write_text(path.read_text() + "<<<<<<< somebody's unfinished merge\n")
+    broken = path.read_bytes()
+    first_cell = code_cells(root / NOTEBOOK)[0]
+    edit(root / NOTEBOOK, first_cell, "new = 1")
     write_version(root, template, "Second version")
-    assert "Yours is beside it" in update_said(student)
-    assert json.loads((student / NOTEBOOK).read_text()) == json.loads((root / NOTEBOOK).read_text())
+    assert "Yours is beside it" in update_report(student)
+    newest = json.loads((root / NOTEBOOK).read_text())
+    assert json.loads(path.read_text()) == newest
     assert (student / NOTEBOOK.replace(".ipynb", "_yours.ipynb")).read_bytes() == broken
 
 
@@ -184,7 +199,7 @@ def test_what_cannot_be_updated_is_a_sentence(
     with pytest.raises(LabError, match="use git pull"):
         update(print, root)
     shutil.rmtree(template)
-    with pytest.raises(LabError, match=r"(?s)git .*Way out: connect and try again"):
+    with pytest.raises(LabError, match=r"(?s)git .*Fix: connect and try again"):
         update(print, student)
 
 

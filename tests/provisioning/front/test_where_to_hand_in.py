@@ -1,4 +1,6 @@
-"""Where students hand in: every place that says so shows the assignment's name and address, or one plain sentence."""
+"""Where students hand in: every place that says so shows the assignment's name and address, or one
+plain sentence.
+"""
 
 import json
 from html.parser import HTMLParser
@@ -17,7 +19,8 @@ from provisioning.front.command import app
 from provisioning.front.page import front_page
 from provisioning.front.standing import standing
 
-#: A name and an address each; the names hold what HTML, Markdown, MathJax and a terminal's markup would read as theirs.
+#: A name and an address each; the names hold what HTML, Markdown, MathJax and a terminal's markup
+#: would read as theirs.
 PLACES = [
     ("Gradescope", "https://www.gradescope.com/courses/123456"),
     ("Moodle (ECE-GY 7123)", "http://moodle.example.edu:8080/course/view.php?id=7&section=(a)#top"),
@@ -77,15 +80,15 @@ def asks(
 
 def ends() -> dict[int, list[str]]:
     """Return what the lessons of each part say about handing in."""
-    found: dict[int, list[str]] = {number: [] for number in assignment().parts}
-    for number, texts in found.items():
-        wanted = {one.id for one in assignment().lessons(number)}
+    texts: dict[int, list[str]] = {}
+    for number in assignment().parts:
+        wanted = {lesson.id for lesson in assignment().lessons(number)}
+        texts[number] = []
         for lesson in sources():
             if lesson.id in wanted:
-                texts += [
-                    one.source for one in build(lesson).cells if one.source.startswith("## Hand in")
-                ]
-    return found
+                cells = [cell.source for cell in build(lesson).cells]
+                texts[number] += [text for text in cells if text.startswith("## Hand in")]
+    return texts
 
 
 @pytest.mark.parametrize("shipped", SHIPPED, ids=lambda path: path.stem)
@@ -97,7 +100,9 @@ def test_every_place_shows_the_name_and_the_address(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """The questions page, the last lesson of each part, the front page, `msl submit` and `msl status`."""
+    """The questions page, the last lesson of each part, the front page, `msl submit` and
+    `msl status`.
+    """
     asks(monkeypatch, tmp_path, shipped, place)
     name, url = place
     page = links_of(questions_page())
@@ -114,7 +119,8 @@ def test_every_place_shows_the_name_and_the_address(
         out = str(tmp_path / f"{number}.zip")
         printed = CliRunner().invoke(app, ["submit", str(number), "--out", out]).output
         assert f"Upload the zip to {name}: {url}" in printed
-    assert f"Upload the zip to {name}: {url}" in CliRunner().invoke(app, ["status"]).output
+    status = CliRunner().invoke(app, ["status"]).output
+    assert f"Upload the zip to {name}: {url}" in status
 
 
 @pytest.mark.parametrize("shipped", SHIPPED, ids=lambda path: path.stem)

@@ -3,33 +3,58 @@
 import getpass
 import re
 import socket
+from functools import partial
 
 import pytest
 
-from provisioning.sites.proofs import read
+from labs.sites.proofs import read
 from tests.provisioning.pythons import older_python
+from tests.provisioning.rehearsed import KNOWN_PORTS
 from tests.tools import tool
 
-NODE_STEPS = set(
-    "lease server address ssh materials environment data work updates drivers services health links".split()
-)
+pytestmark = KNOWN_PORTS
+slow = partial(pytest.param, marks=pytest.mark.slow)
+
+NODE_STEPS = {
+    "lease",
+    "server",
+    "address",
+    "ssh",
+    "materials",
+    "environment",
+    "data",
+    "work",
+    "updates",
+    "drivers",
+    "services",
+    "health",
+    "links",
+}
 
 
 @pytest.mark.parametrize(
     ("part", "machine_type", "steps"),
     [
         ("model", "compute_liqid", NODE_STEPS | {"providers"}),
-        ("model", "gpu_mi100", NODE_STEPS | {"providers"}),
-        ("model", "g1.h100.vgpu.1g.12gb", NODE_STEPS | {"providers", "access"}),
-        ("model", "g1.h100.pci.1", NODE_STEPS | {"providers", "access"}),
+        slow("model", "gpu_mi100", NODE_STEPS | {"providers"}),
+        slow("model", "g1.h100.vgpu.1g.12gb", NODE_STEPS | {"providers", "access"}),
+        slow("model", "g1.h100.pci.1", NODE_STEPS | {"providers", "access"}),
         (
             "edge",
             "raspberrypi5",
-            set("lease container address materials environment data work health links".split()),
+            {
+                "lease",
+                "container",
+                "address",
+                "materials",
+                "environment",
+                "data",
+                "work",
+                "health",
+                "links",
+            },
         ),
-        pytest.param(
-            "system", "gpu_p100", NODE_STEPS | {"docker", "containers"}, marks=pytest.mark.slow
-        ),
+        slow("system", "gpu_p100", NODE_STEPS | {"docker", "containers"}),
     ],
 )
 def test_reserve_bring_up_resume_and_release(rehearsal, part, machine_type, steps):
@@ -37,18 +62,21 @@ def test_reserve_bring_up_resume_and_release(rehearsal, part, machine_type, step
     if part != "edge":
         tool("ssh")  # which brings the machine's ports here
     user = f"ada-{re.sub('[_.]', '-', machine_type)}"
-    found = rehearsal.run("part", user, part, machine_type)
-    assert set(found["steps"]) == steps
+    result = rehearsal.run("part", user, part, machine_type)
+    assert set(result["steps"]) == steps
     assert rehearsal.left(user) == []
     # The rehearsal's journal keeps every command that was run on a machine.
     journal = (rehearsal.home / "journal.txt").read_text()
-    assert found["token"] not in journal
-    proof = read(found["proof"])
-    assert (proof["rehearsed"], proof["type"], set(proof["steps"])) == (True, machine_type, steps)
+    assert result["token"] not in journal
+    proof = read(result["proof"])
+    assert proof["rehearsed"] is True
+    assert proof["type"] == machine_type
+    assert set(proof["steps"]) == steps
     assert proof["steps"]["environment"]["attempts"] == 2
     assert "Python 3" in proof["facts"]["system"]
-    names = (user, found["token"], socket.gethostname(), getpass.getuser(), str(rehearsal.home))
-    assert [name for name in names if re.search(rf"\b{re.escape(name)}\b", found["proof"])] == []
+    names = (user, result["token"], socket.gethostname(), getpass.getuser(), str(rehearsal.home))
+    for name in names:
+        assert re.search(rf"\b{re.escape(name)}\b", result["proof"]) is None
     if machine_type == "gpu_mi100":
         assert "rehearsed, not run: rocm-smi" in journal
 
@@ -57,38 +85,41 @@ def test_reserve_bring_up_resume_and_release(rehearsal, part, machine_type, step
 @pytest.mark.parametrize("part", ["model", "edge"])
 def test_the_older_python_chi_brings_a_machine_up_too(rehearsal, part):
     """Chameleon's own Jupyter has whichever was current when its image was made."""
-    found = rehearsal.run("killed", f"flo-{part}", part, python=older_python())
-    assert found["failed"] == {}
-    assert list(found["machine"]["held"].values()) == [1, 1, 1]
+    result = rehearsal.run("killed", f"flo-{part}", part, python=older_python())
+    assert result["failed"] == {}
+    assert list(result["machine"]["held"].values()) == [1, 1, 1]
     assert rehearsal.left(f"flo-{part}") == []
 
 
 def test_the_process_after_a_killed_one_goes_on_where_that_was(rehearsal):
-    """Killed while the server boots, gets its address, receives the course: at no moment is a second one made."""
+    """Killed while the server boots, gets its address, receives the course: at no moment is a
+    second one made.
+    """
     killed_at = ("server line", "address started", "materials line")
     rehearsal.ask("POST", "/faults", {"fault": "slow-boot=20000@kit"})
-    for seen in killed_at:
+    for moment in killed_at:
         process = rehearsal.start("killed", "kit", "model")
         try:
-            assert any(line.startswith(seen) for line in process.stdout), process.stderr.read()[
-                -2000:
-            ]
+            reached = any(line.startswith(moment) for line in process.stdout)
+            assert reached, process.stderr.read()[-2000:]
         finally:
             process.kill()
             process.communicate()
         assert process.returncode != 0
-    found = rehearsal.run("killed", "kit", "model")
-    assert found["failed"] == {}
-    seen, lease = found["machine"], found["lease"]
-    assert seen["held"] == {"server": 1, "floating IP": 1, "lease": 1}
-    assert (seen["statuses"], len(seen["addresses"])) == (["ACTIVE"], 1)
-    assert [seen["steps"][name]["attempts"] for name in ("lease", "environment")] == [
-        1 + len(killed_at),
-        1,
-    ]
+    result = rehearsal.run("killed", "kit", "model")
+    assert result["failed"] == {}
+    machine = result["machine"]
+    assert machine["held"] == {"server": 1, "floating IP": 1, "lease": 1}
+    assert machine["statuses"] == ["ACTIVE"]
+    assert len(machine["addresses"]) == 1
+    assert machine["steps"]["lease"]["attempts"] == 1 + len(killed_at)
+    assert machine["steps"]["environment"]["attempts"] == 1
     # The type is what the site's catalogue gives the node that the lease names.
-    assert (lease["type"], lease["status"], lease["of_this_name"]) == ("compute_liqid", "ACTIVE", 1)
+    lease = result["lease"]
+    assert lease["type"] == "compute_liqid"
+    assert lease["status"] == "ACTIVE"
+    assert lease["of_this_name"] == 1
     assert lease["node"].startswith("liqid")
-    assert found["release"]["held"] == []
-    assert "no usable lease" in found["missing"]
+    assert result["release"]["held"] == []
+    assert "no usable lease" in result["missing"]
     assert rehearsal.left("kit") == []

@@ -1,8 +1,10 @@
-"""A leased node, played: the commands of its image and no others on PATH, and programs that stand in for some.
+"""A leased node, played: the commands of its image and no others on PATH, and programs that stand
+in for some.
 
-Programs stand in for Docker, NVIDIA's tools, apt and uv: what they are told is written down, and they answer as the
-real ones do as far as the scripts look. Docker Compose and gpg are the real ones: neither needs a daemon or root for
-what is asked of it. Folders of the system are replaced in a copy of the script, since nothing here may write to them.
+Programs stand in for Docker, NVIDIA's tools, apt and uv: what they are told is written down, and
+they answer as the real ones do as far as the scripts look. Docker Compose and gpg are the real
+ones: neither needs a daemon or root for what is asked of it. Folders of the system are replaced in
+a copy of the script, since nothing here may write to them.
 """
 
 import shutil
@@ -12,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.rehearsal.machines.scratch import offer
-from provisioning.sites.images import commands
+from chameleon_rehearsal.testing import offer
+from labs.sites.images import commands
 from tests.provisioning.node.test_recipes import FETCH, NODE
 from tests.tools import tool
 
@@ -21,12 +23,14 @@ from tests.tools import tool
 PROGRAMS = Path(__file__).with_name("programs")
 HELD = ("uv", "pip", "python", "jupyter")
 
-#: Packages of Docker's plugins, after `docker-`.
-PLUGINS = ("compose-v2", "buildx")
+#: Packages of Docker's plugins, with the program that each brings.
+PLUGINS = {"docker-compose-v2": "docker-compose", "docker-buildx": "docker-buildx"}
 
 
 class Machine:
-    """A home, and on PATH the commands of an image, with programs in place of those that must not run here."""
+    """A home, and on PATH the commands of an image, with programs in place of those that must not
+    run here.
+    """
 
     def __init__(self, folder: Path, image: str = "CC-Ubuntu24.04-CUDA") -> None:
         self.folder = folder
@@ -34,8 +38,8 @@ class Machine:
         self.home = folder / "home"
         #: What stands in a script, and what takes its place.
         self.changes = {"/etc/": f"{folder}/etc/", "/usr/share/keyrings": f"{folder}/keyrings"}
-        etc = ("docker", "apt/sources.list.d", "apt/preferences.d", "udev/rules.d")
-        for name in (*(f"etc/{one}" for one in etc), "keyrings", "bin", "home", "tmp"):
+        etc = ("etc/docker", "etc/apt/sources.list.d", "etc/apt/preferences.d", "etc/udev/rules.d")
+        for name in (*etc, "keyrings", "bin", "home", "tmp"):
             (folder / name).mkdir(parents=True)
         left_out = shutil.ignore_patterns("*.py", "__pycache__", "*.md")
         shutil.copytree(NODE, self.home / "serving-labs" / "provisioning" / "node", ignore=left_out)
@@ -52,12 +56,11 @@ class Machine:
                 shutil.copy(path, folder)
         for name, package in (("docker", "docker.io"), ("nvidia-ctk", "nvidia-container-toolkit")):
             self.program(name, (PROGRAMS / name).read_text(), f"packages/{package}")
-        for package, name in (
-            ("docker.io", "dockerd"),
-            *((f"docker-{one}", f"docker-{one[:7]}") for one in PLUGINS),
-        ):
+        self.program("dockerd", "", "packages/docker.io")
+        for package, name in PLUGINS.items():
             self.program(name, "", f"packages/{package}")
         self.write("capability", "6.0\n6.0\n")
+        self.write("driver", "560.35.03\n560.35.03\n")
         self.write("gpus", "Tesla P100-PCIE-16GB, 6.0, 560.35.03, 16384 MiB\n")
         self.write("amd", "GPU[0]\t\t: Card Series: \t\tAMD Instinct MI100\n")
         self.write("free-gb", "100")
@@ -78,7 +81,9 @@ class Machine:
     def run(
         self, script: str, *arguments: str, changes: dict[str, str] | None = None, **variables: str
     ):
-        """Run a script of the copied course with the system's folders replaced, and with some more variables."""
+        """Run a script of the copied course with the system's folders replaced, and with some more
+        variables.
+        """
         if script == "containers.sh":
             tool("docker-compose")
         node = self.home / "serving-labs/provisioning/node"
@@ -94,13 +99,15 @@ class Machine:
             "PATH": f"{self.folder / 'bin'}:{self.offered}",
             "LABS_IMAGE": self.image,
             "TMPDIR": str(self.folder / "tmp"),
+            "BASH_ENV": str(self.folder / "stop.sh"),
+        }
+        stubs = {
             "STUB": str(self.folder),
             "STUB_PYTHON": sys.executable,
             "STUB_COMPOSE": shutil.which("docker-compose") or "",
             "STUB_STOP": "0",
-            "BASH_ENV": str(self.folder / "stop.sh"),
-            **variables,
         }
+        environment |= stubs | variables
         command = ["/bin/bash", str(copy), *arguments]
         options = {"capture_output": True, "text": True, "timeout": 120, "start_new_session": True}
         return subprocess.run(command, env=environment, check=False, **options)
@@ -137,16 +144,17 @@ def machine(tmp_path: Path) -> Machine:
 @pytest.fixture
 def with_toolkit(machine: Machine) -> Machine:
     """A machine where Docker and NVIDIA's toolkit are installed already."""
-    for package in ("docker.io", *(f"docker-{one}" for one in PLUGINS), "nvidia-container-toolkit"):
-        shutil.copytree(
-            machine.folder / "packages" / package, machine.folder / "bin", dirs_exist_ok=True
-        )
+    for package in ("docker.io", *PLUGINS, "nvidia-container-toolkit"):
+        programs = machine.folder / "packages" / package
+        shutil.copytree(programs, machine.folder / "bin", dirs_exist_ok=True)
     return machine
 
 
 @pytest.fixture
 def prepared(tmp_path: Path):
-    """Return a function of an image: a machine that has all that set-up copies, and takes any key for NVIDIA's."""
+    """Return a function of an image: a machine that has all that set-up copies, and takes any key
+    for NVIDIA's.
+    """
     folder = tmp_path / "machine"
 
     def made(image: str) -> Machine:

@@ -1,12 +1,19 @@
-"""A driver that sees no GPU is told with its remedy. Automatic updates, one of the causes, are stopped."""
+"""A driver that sees no GPU is told with its remedy. Automatic updates, one of the causes, are
+stopped.
+"""
+
+import re
 
 import pytest
 
+from labs.sites.spec import load_spec
 from provisioning.setup.steps import steps_for
-from provisioning.sites.spec import load_spec
 from tests.provisioning.node.conftest import Machine
 
-OPEN = "NVRM: installed in this system is not supported by open\nNVRM: nvidia.ko because it does not include the GSP.\n"
+OPEN = (
+    "NVRM: installed in this system is not supported by open\nNVRM: nvidia.ko because it does "
+    "not include the GSP.\n"
+)
 #: What a driver says of a GPU that only an older branch drives.
 LEGACY = """NVRM: The NVIDIA Tesla P100-PCIE-16GB GPU installed in this system is
 NVRM:  supported through the NVIDIA {branch}.xx Legacy drivers. Please
@@ -17,7 +24,10 @@ NVRM:  this GPU.  Continuing probe...
 MISMATCH = (
     "Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 580.126\n"
 )
-API = "NVRM: API mismatch: the client has the version 580.126.09, but this kernel module has 560.35.03.\n"
+API = (
+    "NVRM: API mismatch: the client has the version 580.126.09, but this kernel module has "
+    "560.35.03.\n"
+)
 
 PLAIN, CUDA, ROCM = "CC-Ubuntu24.04", "CC-Ubuntu24.04-CUDA", "CC-Ubuntu24.04-ROCm"
 CARD, FATAL = "GPU[0] : Card Series: AMD Instinct MI100", "amdgpu: fatal error"
@@ -55,7 +65,7 @@ CARD, FATAL = "GPU[0] : Card Series: AMD Instinct MI100", "amdgpu: fatal error"
             "Driver/library version mismatch|way out: an update replaced|: sudo reboot\n",
         ),
         (CUDA, "a100", "No devices were found\n", "", "sees no GPU|no word of NVRM|another node"),
-        (PLAIN, "a100", "", "", "found: no nvidia-smi|names an image without CUDA"),
+        (PLAIN, "a100", "", "", "found: no nvidia-smi|another node"),
         (PLAIN, "mi100", "", "", "found: no rocm-smi|apt-get install rocm-smi"),
         (ROCM, "mi100", CARD, f"{FATAL}\n", f"that shows no GPU|/dev/kfd: |{FATAL}"),
         (ROCM, "mi100", "WARNING: No AMD GPUs specified\n", "", "that shows no GPU|another node"),
@@ -87,7 +97,34 @@ def test_a_machine_without_a_gpu_is_told_before_anything_is_installed(
         assert steps["drivers"] == ("updates",)
 
 
-UNITS = "apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service unattended-upgrades.service"
+@pytest.mark.parametrize(
+    ("image", "gpus", "first"),
+    [
+        (PLAIN, "", "if the record names an image without CUDA, release the machine"),
+        (CUDA, "No devices were found\n", ""),
+    ],
+    ids=["no nvidia-smi", "an nvidia-smi that sees no GPU"],
+)
+def test_chameleons_own_installer_is_the_way_out_where_an_image_has_it(
+    tmp_path, image, gpus, first
+):
+    """Another node is the second way then, and the first one only for another image."""
+    machine = Machine(tmp_path / "machine", image)
+    machine.write("gpus", gpus)
+    installer = machine.folder / "install_nvidia_drivers.sh"
+    machine.program(installer.name, "", where=".")
+    done = machine.run(
+        "drivers.sh", "a100", "system", changes={f"/usr/local/bin/{installer.name}": str(installer)}
+    )
+    assert done.returncode == 69
+    assert f"way out: {first}" in done.stderr
+    assert re.search(f"sudo {installer} && sudo reboot,.* another node", done.stderr)
+
+
+UNITS = (
+    "apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service "
+    "unattended-upgrades.service"
+)
 DRIVER = "nvidia-driver-560 libnvidia-compute-560 nvidia-dkms-560 cuda-drivers-560"
 KERNEL = "linux-image-6.8.0-60-generic linux-headers-generic linux-modules-6.8.0-60-generic"
 OTHERS = "nvidia-container-toolkit libnvidia-container1 linux-libc-dev util-linux python3"
@@ -105,7 +142,9 @@ OTHERS = "nvidia-container-toolkit libnvidia-container1 linux-libc-dev util-linu
 def test_automatic_updates_are_stopped_and_the_drivers_packages_held(
     machine: Machine, units, installed, held
 ):
-    """Of the units and packages that the image has; twice is the same as once, and a busy dpkg is waited for."""
+    """Of the units and packages that the image has; twice is the same as once, and a busy dpkg is
+    waited for.
+    """
     machine.write("units", units.replace(" ", "\n"))
     machine.write(
         "dpkg-packages",

@@ -1,4 +1,6 @@
-"""What is put on a machine: scripts, container recipes and pins are checked by the tools of their trade."""
+"""What is put on a machine: scripts, container recipes and pins are checked by the tools of their
+trade.
+"""
 
 import os
 import re
@@ -24,7 +26,9 @@ def run(*command: str, **options) -> subprocess.CompletedProcess[str]:
 
 
 def test_scripts_pass_shellcheck():
-    """Quoting, unset variables, exit codes: every finding, in the autograder's two, set-up's and what is sent too."""
+    """Quoting, unset variables, exit codes: every finding, in the autograder's two, set-up's and
+    what is sent too.
+    """
     autograder = [
         NODE.parents[1] / "grading" / "gradescope" / name for name in ("setup.sh", "run_autograder")
     ]
@@ -49,8 +53,8 @@ def test_every_script_that_a_step_runs_is_there():
     """Names in the steps and files in the folder agree."""
     callers = [*(NODE.parent / "setup").glob("*.py"), NODE.parent / "lab" / "proof.py"]
     steps = "".join(path.read_text() for path in callers)
-    named = set(re.findall(r'(?:scripted|begun)\("(\w+)"|"(\w+)\.sh"', steps))
-    assert {f"{one or other}.sh" for one, other in named} == {path.name for path in SCRIPTS}
+    named = set(re.findall(r'(?:scripted|begun)\("(\w+)"|"(?:\w+/)*(\w+)\.sh"', steps))
+    assert {f"{step or file}.sh" for step, file in named} == {path.name for path in SCRIPTS}
 
 
 DOCKERFILES = sorted(NODE.rglob("*Dockerfile"))
@@ -58,7 +62,9 @@ DOCKERFILES = sorted(NODE.rglob("*Dockerfile"))
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)
 def test_dockerfile_passes_hadolint_and_copies_what_is_there(dockerfile: Path):
-    """Every finding, info included; each source of a COPY exists under the build context of the compose file."""
+    """Every finding, info included; each source of a COPY exists under the build context of the
+    compose file.
+    """
     text = dockerfile.read_text()
     sources = [
         word
@@ -72,13 +78,15 @@ def test_dockerfile_passes_hadolint_and_copies_what_is_there(dockerfile: Path):
 
 
 def test_what_is_built_is_started_by_the_set_up():
-    """A service or a Dockerfile that nothing starts is tried by nobody: it could not even be built."""
+    """A service or a Dockerfile that nothing starts is tried by nobody: it could not even be
+    built.
+    """
     services = compose()["services"]
-    built = [one["build"] for one in services.values()]
+    built = [service["build"] for service in services.values()]
     assert [str(path.relative_to(NODE)) for path in DOCKERFILES] == [
-        one["dockerfile"] for one in built
+        build["dockerfile"] for build in built
     ]
-    assert {(NODE / "p100" / one["context"]).resolve() for one in built} == {NODE.resolve()}
+    assert {(NODE / "p100" / build["context"]).resolve() for build in built} == {NODE.resolve()}
     # Every service, since none is named and none waits for a profile.
     assert re.search(
         r"docker compose up --detach --wait$",
@@ -93,7 +101,9 @@ def compose() -> dict:
 
 
 def test_compose_without_its_key_is_told_which_script_writes_it():
-    """Its schema is ``tests/test_environment.py``'s matter, and with a key ``test_scripts.py`` runs Compose on it."""
+    """Its schema is ``tests/test_environment.py``'s matter, and with a key ``test_scripts.py`` runs
+    Compose on it.
+    """
     keyless = run(
         tool("docker-compose"), "-f", str(NODE / "p100" / "compose.yaml"), "config", "--quiet"
     )
@@ -102,13 +112,17 @@ def test_compose_without_its_key_is_told_which_script_writes_it():
 
 
 def test_a_container_that_runs_foreign_code_holds_nothing():
-    """A P100 keeps a Triton with published flaws: no root, no way to it, nothing to change, no shared memory."""
-    # One folder, made by the data step and given to Jupyter as the lessons' cache, is seen by every container.
+    """A P100 keeps a Triton with published flaws: no root, no way to it, nothing to change, no
+    shared memory.
+    """
+    # One folder, made by the data step and given to Jupyter as the lessons' cache, is seen by every
+    # container.
     assert 'data="$HOME/data"' in (NODE / "bin" / "data.sh").read_text()
     assert 'SERVING_LABS_CACHE="$HOME/data"' in (NODE / "bin" / "services.sh").read_text()
     for name, service in compose()["services"].items():
         assert "${LABS_HOME:-.}/data:/data:ro" in service["volumes"], name
-        # A port of a container passes the host's firewall: the address in front of it is what protects.
+        # A port of a container passes the host's firewall: the address in front of it is what
+        # protects.
         assert [port for port in service["ports"] if not port.startswith("127.0.0.1:")] == [], name
         assert "ipc" not in service, name
         assert service["shm_size"], name
@@ -173,7 +187,9 @@ def test_each_machine_can_be_used_with_what_is_pinned(machine, there, not_there,
 
 
 def test_mi100_has_what_the_a100_has_without_nvidias_libraries():
-    """The same lessons and versions. NVML's binding is a file of Python that is asked first; it brings no library."""
+    """The same lessons and versions. NVML's binding is a file of Python that is asked first; it
+    brings no library.
+    """
     assert pins("mi100").items() <= pins("a100").items()
     assert [name for name in pins("mi100") if name.startswith(("nvidia", "cuda"))] == [
         "nvidia-ml-py"
@@ -182,7 +198,9 @@ def test_mi100_has_what_the_a100_has_without_nvidias_libraries():
 
 @pytest.mark.parametrize("target", lock.TARGETS, ids=lambda target: target.machine)
 def test_everything_is_pinned_with_its_hashes(target):
-    """One version each, and the hashes of its files: another file under the same name is refused."""
+    """One version each, and the hashes of its files: another file under the same name is
+    refused.
+    """
     found = lock.pins(lock.pinned_file(target).read_text())
     assert len(found) > 20 or not target.course
     assert all(
@@ -196,7 +214,9 @@ def test_everything_is_pinned_with_its_hashes(target):
 @pytest.mark.machine
 @pytest.mark.parametrize("target", lock.TARGETS, ids=lambda target: target.machine)
 def test_pins_fit_what_the_project_asks_for(target, tmp_path: Path, monkeypatch):
-    """Resolving again, with the pinned versions preferred, keeps each of them: none is missing, none too many."""
+    """Resolving again, with the pinned versions preferred, keeps each of them: none is missing,
+    none too many.
+    """
     monkeypatch.setenv("PATH", f"{Path(tool('uv')).parent}{os.pathsep}{os.environ['PATH']}")
     again = shutil.copy(lock.pinned_file(target), tmp_path / "requirements.txt")
     done = subprocess.run(

@@ -1,4 +1,6 @@
-"""A script that was stopped ends well the second time, wherever it was stopped; an index that is away is told."""
+"""A script that was stopped ends well the second time, wherever it was stopped; an index that is
+away is told.
+"""
 
 import itertools
 import re
@@ -8,14 +10,11 @@ import time
 
 import pytest
 
+from labs.sites.spec import load_spec
 from provisioning.setup.steps import steps_for
-from provisioning.sites.spec import load_spec
 from tests.provisioning.node.conftest import Machine
 from tests.provisioning.node.test_recipes import SCRIPTS, tool
 from tests.provisioning.node.test_scripts import MACHINES
-
-# These machines share no port or address with the testbeds.
-pytestmark = pytest.mark.xdist_group("node scripts")
 
 #: The first option of each folder of pins, and every script of node/bin in the order of its steps.
 KINDS = {option.machine: (part, option) for (*_, part), option in reversed(MACHINES.items())}
@@ -54,13 +53,14 @@ def _served(machine: Machine) -> list[str]:
     ]
 
 
-# Every point with the machines, since that takes some minutes; every fourth one each time.
-@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.machine)])
+# Every point with the machines, since that takes some minutes; every twelfth one each time.
+@pytest.mark.parametrize("every", [12, pytest.param(1, marks=pytest.mark.machine)])
 @pytest.mark.parametrize(("name", "script"), CASES)
 def test_stopped_at_any_point_a_script_ends_as_if_it_had_not_been(
     prepared, name: str, script: str, every: int
 ):
-    """Killed with its process group after its first, second, … command, or amid one, and run again: the same machine.
+    """Killed with its process group after its first, second, … command, or amid one, and run again:
+    the same machine.
 
     And one that ended well leaves everything as it is, with no more room than there is left.
     """
@@ -91,15 +91,19 @@ def test_stopped_at_any_point_a_script_ends_as_if_it_had_not_been(
             assert done.returncode == 0, f"stopped at {stop}: {done.stderr}"
             assert _state(machine, done.stdout) == whole, f"stopped at {stop}"
         if first.returncode == 0:
-            break  # it has no more points; and a second run after a whole one leaves everything as it is
+            # it has no more points; and a second run after a whole one leaves everything as it is
+            break
     print(
-        f"{script}.sh on {name}: {stop - 1} points, {len(seen)} states, each then as an uninterrupted run leaves it"
+        f"{script}.sh on {name}: {stop - 1} points, {len(seen)} states, each then as an "
+        "uninterrupted run leaves it"
     )
 
 
 @pytest.fixture
 def real_apt(machine: Machine) -> Machine:
-    """A machine with this computer's apt, in a root of its own, and a script that only updates the indexes."""
+    """A machine with this computer's apt, in a root of its own, and a script that only updates the
+    indexes.
+    """
     root = machine.folder
     for name in (
         "var/lib/apt/lists/partial",
@@ -134,7 +138,9 @@ def real_apt(machine: Machine) -> Machine:
 def test_an_index_that_cannot_be_had_is_a_failure_that_names_it(
     real_apt: Machine, source: str, named: str
 ):
-    """By a real apt, which otherwise ends well with what it has; the other index is there each time."""
+    """By a real apt, which otherwise ends well with what it has; the other index is there each
+    time.
+    """
     root = real_apt.folder
     lines = ["deb [trusted=yes] file:{root}/index ./", source]
     (root / "etc/apt/sources.list").write_text("\n".join(lines).format(root=root) + "\n")

@@ -1,4 +1,6 @@
-"""The scripts that run on a leased node: each reaches its end with what the image brings, or says why not."""
+"""The scripts that run on a leased node: each reaches its end with what the image brings, or says
+why not.
+"""
 
 import json
 import os
@@ -13,27 +15,32 @@ import tomllib
 
 import pytest
 
+from labs.sites import images
+from labs.sites.spec import PARTS, load_spec
+from labs.workspace import PROJECT_DIR
 from provisioning.setup.steps import steps_for
-from provisioning.sites import images
-from provisioning.sites.spec import PARTS, load_spec
 from tests.provisioning.node.conftest import ROCM_LIST, Machine
 from tests.provisioning.node.test_recipes import NODE, SCRIPTS
 from tests.tools import tool
 
 #: Each kind of machine that the course boots, with its image.
 MACHINES = {
-    (one.image, one.machine, part): one for part in PARTS for one in load_spec(part).options
+    (option.image, option.machine, part): option
+    for part in PARTS
+    for option in load_spec(part).options
 }
 
 
 @pytest.mark.parametrize(
     ("image", "name", "part", "option"),
-    [pytest.param(*one, MACHINES[one], id="-".join(one)) for one in MACHINES],
+    [pytest.param(*key, MACHINES[key], id="-".join(key)) for key in MACHINES],
 )
 def test_every_command_is_in_the_image_or_installed_before_it_is_used(
     prepared, image, name, part, option
 ):
-    """All scripts in the order of the steps; on PATH is what the image brings, and what apt has brought since."""
+    """All scripts in the order of the steps; on PATH is what the image brings, and what apt has
+    brought since.
+    """
     machine = prepared(image)
     scripts = [f"{step.name}.sh" for step in steps_for(load_spec(part), option)]
     scripts = [script for script in scripts if NODE / "bin" / script in SCRIPTS]
@@ -42,17 +49,18 @@ def test_every_command_is_in_the_image_or_installed_before_it_is_used(
         done = machine.run(script, name, part, "127.0.0.1", "1")
         assert done.returncode == 0, f"{script}: {done.stderr}"
         assert "not found" not in done.stderr, f"{script}: {done.stderr}"
-    # Whatever the machine is: what the table names and what is there, and its GPU by the command of its kind.
+    # Whatever the machine is: what the table names and what is there, and its GPU by the command of
+    # its kind.
     done = machine.run("proof.sh", name, part, "python3", "--", "ls", "nothing")
     assert (done.returncode, done.stderr) == (0, "")
-    told = done.stdout.splitlines()
-    assert [line for line in told if line.startswith("proof lacks")] == ["proof lacks nothing"]
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if line.startswith("proof lacks")] == ["proof lacks nothing"]
     gpu = (
         "AMD Instinct MI100"
         if name == "mi100"
         else "Tesla P100-PCIE-16GB, compute capability 6.0, 16384 MiB"
     )
-    assert [line for line in told if line.startswith("proof gpu")] == [f"proof gpu {gpu}"] * (
+    assert [line for line in lines if line.startswith("proof gpu")] == [f"proof gpu {gpu}"] * (
         name != "edge"
     )
     assert "unset LD_LIBRARY_PATH" in (machine.home / ".profile").read_text()
@@ -63,7 +71,8 @@ def test_every_command_is_in_the_image_or_installed_before_it_is_used(
             if "providers" in call
         ]
         assert asked == ["openvino", "migraphx" if name == "mi100" else "tensorrt"]
-    # The host of an MI100 has no ROCm to speak of: it comes at the release that the provider's wheel was built with.
+    # The host of an MI100 has no ROCm to speak of: it comes at the release that the provider's
+    # wheel was built with.
     if name == "mi100":
         apt = machine.folder / "etc/apt"
         assert (apt / "sources.list.d/serving-labs-rocm.list").read_text() == ROCM_LIST.replace(
@@ -75,19 +84,19 @@ def test_every_command_is_in_the_image_or_installed_before_it_is_used(
 
 def test_the_table_knows_every_image_and_where_it_was_read():
     """What is not known is said; an image without a source would be a guess."""
-    table = tomllib.loads((NODE.parent / "sites/images.toml").read_text())
-    images = {one["name"]: one for one in table["image"]}
-    for name, one in images.items():
+    table = tomllib.loads((PROJECT_DIR / "labs/sites/images.toml").read_text())
+    images = {image["name"]: image for image in table["image"]}
+    for name, image in images.items():
         whole = (
             images["ubuntu"]
             | images["CC-Ubuntu24.04" if name.startswith("CC-") else "ubuntu"]
-            | one
+            | image
         )
         assert {"system", "user", "driver", "toolkit", "disk", "firewall", "profile"} <= set(
             whole
         ), name
-        assert all(one["source"]), name
-        assert one.get("extends", "ubuntu") in images
+        assert all(image["source"]), name
+        assert image.get("extends", "ubuntu") in images
     assert {image.rpartition("/")[2].partition(":")[0] for image, _, _ in MACHINES} <= set(images)
 
 
@@ -117,7 +126,9 @@ NO_KEY = {'fetch_nvidia_key "$list"': ': "$list"'}
 
 @pytest.mark.parametrize(("tries", "code"), [(2, 0), (99, 100)])
 def test_apt_is_asked_again_while_another_holds_its_lock(machine: Machine, tries: int, code: int):
-    """`update` waits for nobody by itself; after ten minutes it is said, and no other failure is tried again."""
+    """`update` waits for nobody by itself; after ten minutes it is said, and no other failure is
+    tried again.
+    """
     machine.write("locked", "x\n" * tries)
     done = machine.run("docker.sh", "p100", "system", changes=NO_KEY)
     assert done.returncode == code
@@ -125,23 +136,24 @@ def test_apt_is_asked_again_while_another_holds_its_lock(machine: Machine, tries
     assert all("DPkg::Lock::Timeout=600" in call for call in calls)
     assert sum(call.endswith("update") for call in calls) == (2 + tries if code == 0 else 61)
     assert ("Could not get lock" in done.stderr) == bool(code)
-    assert not re.findall(
-        r"^ *(?:sudo )?apt(?:-get)? ", "".join(one.read_text() for one in SCRIPTS), re.MULTILINE
-    )
+    text = "".join(script.read_text() for script in SCRIPTS)
+    assert not re.findall(r"^ *(?:sudo )?apt(?:-get)? ", text, re.MULTILINE)
 
 
 def test_every_download_can_come_from_a_mirror(machine: Machine, monkeypatch):
-    """What `mirrors.toml` names reaches installers by their own variables, and files by the scripts."""
-    names = tomllib.loads((NODE.parent / "sites/mirrors.toml").read_text())
+    """What `mirrors.toml` names reaches installers by their own variables, and files by the
+    scripts.
+    """
+    names = tomllib.loads((PROJECT_DIR / "labs/sites/mirrors.toml").read_text())
     monkeypatch.setattr(
-        images, "_table", lambda _name: {one: f"https://{one}.example" for one in names}
+        images, "_table", lambda _name: {name: f"https://{name}.example" for name in names}
     )
-    told = dict(one.split("=", 1) for one in images.mirrored())
-    assert told["PIP_INDEX_URL"] == told["UV_DEFAULT_INDEX"] == "https://packages.example"
+    mirrors = dict(line.split("=", 1) for line in images.mirrored())
+    assert mirrors["PIP_INDEX_URL"] == mirrors["UV_DEFAULT_INDEX"] == "https://packages.example"
     sources = machine.folder / "etc/apt/sources.list.d"
     (sources / "ubuntu.sources").write_text("Types: deb\nURIs: http://old/ubuntu/\n")
     for script in ("docker.sh", "environment.sh", "containers.sh"):
-        done = machine.run(script, "p100", "system", changes=NO_KEY, **told)
+        done = machine.run(script, "p100", "system", changes=NO_KEY, **mirrors)
         assert done.returncode == 0, done.stderr
     assert "URIs: https://ubuntu.example\n" in (sources / "ubuntu.sources").read_text()
     assert (
@@ -151,17 +163,19 @@ def test_every_download_can_come_from_a_mirror(machine: Machine, monkeypatch):
     assert json.loads(machine.daemon.read_text())["registry-mirrors"] == [
         "https://docker_hub.example"
     ]
-    assert machine.settings["PIP_INDEX_URL"] == told["PIP_INDEX_URL"]
+    assert machine.settings["PIP_INDEX_URL"] == mirrors["PIP_INDEX_URL"]
     lists = machine.home / "serving-labs/provisioning/node"
     assert "--index-url https://torch.example/cu126" in (lists / "p100/torch.txt").read_text()
     assert "docker pull nvidia_images.example/nvidia/tritonserver:24.10-py3" in machine.calls
     # Every name is read by somebody.
     text = "".join(path.read_text() for path in NODE.rglob("*.sh"))
-    assert [name for name in told if name.startswith("MIRROR_") and name not in text] == []
+    assert [name for name in mirrors if name.startswith("MIRROR_") and name not in text] == []
 
 
 def test_containers_keep_their_gpus_when_systemd_reloads(with_toolkit: Machine):
-    """Docker keeps its groups by cgroupfs; what NVIDIA's tool and others wrote stays; no second restart."""
+    """Docker keeps its groups by cgroupfs; what NVIDIA's tool and others wrote stays; no second
+    restart.
+    """
     with_toolkit.daemon.write_text(
         '{"log-driver": "local", "exec-opts": ["native.cgroupdriver=systemd", "x=y"]}'
     )
@@ -234,10 +248,12 @@ NVIDIA_KEY = "C95B321B61E88C1809C4F759DDCAE044F796ECB0"
 
 
 def test_a_repository_key_is_trusted_by_its_fingerprint_only(machine: Machine, keys):
-    """Another key, or a second one beside the right one, is refused before apt hears of the repository."""
-    one, both, fingerprint = keys
+    """Another key, or a second one beside the right one, is refused before apt hears of the
+    repository.
+    """
+    key, both, fingerprint = keys
     mine = {NVIDIA_KEY: fingerprint}
-    refused = [(one, None), (both, mine), ("<html>a proxy's page</html>", mine)]
+    refused = [(key, None), (both, mine), ("<html>a proxy's page</html>", mine)]
     for text, changes in refused:
         machine.write("key", text)
         done = machine.run("docker.sh", "p100", "system", changes=changes)
@@ -245,7 +261,7 @@ def test_a_repository_key_is_trusted_by_its_fingerprint_only(machine: Machine, k
         assert "not trusted" in done.stderr
         assert not list((machine.folder / "etc/apt/sources.list.d").iterdir())
         assert not list((machine.folder / "keyrings").iterdir())
-    machine.write("key", one)
+    machine.write("key", key)
     done = machine.run("docker.sh", "p100", "system", changes=mine)
     assert done.returncode == 0, done.stderr
     (listed,) = (machine.folder / "etc/apt/sources.list.d").iterdir()
@@ -257,33 +273,42 @@ def test_a_repository_key_is_trusted_by_its_fingerprint_only(machine: Machine, k
 
 
 @pytest.mark.parametrize(
-    ("capabilities", "release", "digest"),
+    ("capabilities", "driver", "release", "digest"),
     [
-        ("6.0 6.0", "24.10", ""),
-        ("8.0", "25.07", ""),
-        ("9.0", "25.07", ""),
-        ("7.0", "24.10", ""),
-        ("12.0 6.1", "24.10", f"sha256:{'cd' * 32}"),
+        ("6.0 6.0", "560.35.03", "24.10", ""),
+        ("6.0 6.0", "580.126.09", "24.10", ""),
+        ("8.0", "575.57.08", "25.07", ""),
+        # The driver of Chameleon's image is too old for it, and in none of the older branches.
+        ("8.0", "560.35.03", "24.10", ""),
+        ("8.0", "535.230.02", "25.07", ""),
+        ("9.0", "590.44.01", "25.07", ""),
+        ("7.0", "580.126.09", "24.10", ""),
+        ("12.0 6.1", "580.126.09", "24.10", f"sha256:{'cd' * 32}"),
     ],
 )
-def test_triton_is_the_newest_that_every_gpu_can_use(
-    with_toolkit: Machine, capabilities: str, release: str, digest: str
+def test_triton_is_the_newest_that_every_gpu_and_the_driver_can_use(
+    with_toolkit: Machine, capabilities: str, driver: str, release: str, digest: str
 ):
-    """25.07 on A100 and H100, what a P100 still can on a P100; by its digest, since a tag can be moved."""
+    """25.07 on A100 and H100 with a driver for it, what a P100 still can on a P100; by its digest,
+    since a tag can be moved. Its known flaws are shown.
+    """
     images = with_toolkit.home / "serving-labs/provisioning/node/p100/images.txt"
     images.write_text(
         images.read_text().replace(f"{release}-py3 -", f"{release}-py3 {digest or '-'}")
     )
+    with_toolkit.write("driver", f"{driver}\n")
     with_toolkit.write("capability", capabilities.replace(" ", "\n") + "\n")
     done = with_toolkit.run("containers.sh", "p100", "system")
     assert done.returncode == 0, done.stderr
+    assert f"Triton {release}-py3 has known flaws: CVE-" in done.stdout
     assert with_toolkit.settings["LABS_TRITON_RELEASE"] == release
     by_digest = f"@{digest}" if digest else ""
     assert f"docker pull nvcr.io/nvidia/tritonserver:{release}-py3{by_digest}" in with_toolkit.calls
     # What is built on is what was pulled: by digest, also where images.txt has none yet.
     pulled = digest or f"sha256:{'ab' * 32}"
     assert with_toolkit.settings["LABS_TRITON_BASE"].rpartition("@")[2] == pulled
-    # Images are what the compose file names, held against what is there: `compose images` sees none of it yet.
+    # Images are what the compose file names, held against what is there: `compose images` sees none
+    # of it yet.
     assert {"report images=1", "report containers=triton"} <= {
         line.strip() for line in done.stdout.splitlines()
     }
@@ -293,9 +318,10 @@ def test_triton_is_the_newest_that_every_gpu_can_use(
     ("file", "content", "code", "said"),
     [
         ("capability", "3.7\n", 69, "compute capability 3.7"),
+        ("driver", "450.80.02\n", 69, "driver 450.80.02"),
         ("build-leaves-nothing", "", 70, "serving-labs/triton:24.10 is not there"),
     ],
-    ids=["a GPU without any Triton", "a build that left no image"],
+    ids=["a GPU without any Triton", "a driver without any Triton", "a build that left no image"],
 )
 def test_containers_that_cannot_be_are_told_before_anything_is_started(
     with_toolkit: Machine, file, content, code, said
@@ -347,7 +373,8 @@ def test_packages_are_installed_by_their_hashes(machine: Machine, name: str):
 
 # Jupyter
 
-#: Stands in for Jupyter: refuses the first port that it is given, as if another one had just taken it; serves the next.
+#: Stands in for Jupyter: refuses the first port that it is given, as if another one had just taken
+#: it; serves the next.
 JUPYTER = """#!{python}
 import http.server, pathlib, sys
 tries = pathlib.Path("{folder}") / "tries"

@@ -1,4 +1,6 @@
-"""What leaves the repository: an allow-list, without solutions, the same bytes each time; and what Trovi takes."""
+"""What leaves the repository: an allow-list, without solutions, the same bytes each time; and what
+Trovi takes.
+"""
 
 import io
 import json
@@ -15,18 +17,37 @@ from provisioning.trovi import app
 
 ROOT = Path(__file__).parents[3]
 
-#: What leaves a small course, and what stays: solutions, tests, hidden files, and folders that nobody named.
-LEAVE = """
-README.md assets/manifest.json assignment.toml labs/bench.py labs/course/questions.json
-notebooks/1_model/11_measure.ipynb provisioning/node/bin/setup.sh pyproject.toml trovi.json
-""".split()
-STAY = """
-provisioning/student/README.md provisioning/student/assistants/tutor.md labs/__pycache__/bench.cpython-311.pyc
-notebooks/1_model/.ipynb_checkpoints/11_measure.ipynb notebooks/1_model/11_solved.ipynb
-notebooks/instructor/90_publish.ipynb notebooks/source/1_model/11_measure/lesson.py
-notebooks/source/1_model/11_measure/questions.py grading/builder/notebook.py tests/test_x.py .env labs/.secret
-secret/notes.txt
-""".split()
+#: What leaves a small course, and what stays: solutions, tests, hidden files, and folders that
+#: nobody named.
+LEAVE = [
+    ".binder/postBuild",
+    ".devcontainer/devcontainer.json",
+    "README.md",
+    "assets/manifest.json",
+    "assignment.toml",
+    "labs/bench.py",
+    "labs/course/questions.json",
+    "notebooks/1_model/11_measure.ipynb",
+    "provisioning/node/bin/setup.sh",
+    "pyproject.toml",
+    "trovi.json",
+]
+STAY = [
+    "provisioning/student/README.md",
+    "provisioning/student/assistants/tutor.md",
+    "labs/__pycache__/bench.cpython-311.pyc",
+    "notebooks/1_model/.ipynb_checkpoints/11_measure.ipynb",
+    "notebooks/1_model/11_solved.ipynb",
+    "notebooks/instructor/90_publish.ipynb",
+    "notebooks/source/1_model/11_measure/lesson.py",
+    "notebooks/source/1_model/11_measure/questions.py",
+    "grading/builder/notebook.py",
+    "tests/test_x.py",
+    ".env",
+    "labs/.secret",
+    ".devcontainer/.env",
+    "secret/notes.txt",
+]
 PROJECT = """
 [project]
 dependencies = ["rich>=13"]
@@ -63,6 +84,24 @@ def test_only_the_allowed_files(course):
             archive.student_files(course)
 
 
+def test_a_deep_dives_package_leaves_without_its_lesson(course):
+    """As a plain folder of labs, from which students import it; solutions and tests stay."""
+    folder = course / "notebooks" / "source" / "1_model" / "deeper" / "01_dive"
+    for name in (
+        "lesson.py",
+        "questions.py",
+        "dive/__init__.py",
+        "dive/reads.py",
+        "tests/test_x.py",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"# {name}")
+    package = {"labs/deeper/dive/__init__.py", "labs/deeper/dive/reads.py"}
+    assert set(archive.student_files(course)) == {*LEAVE, *package}
+    path = archive.source(course, "labs/deeper/dive/reads.py")
+    assert path.read_text() == "# dive/reads.py"
+
+
 def test_the_same_tree_gives_the_same_bytes(course, tmp_path):
     """Whenever, whoever, in whatever order; scripts can be run, and nobody owns anything."""
     first = archive.build_archive(course, LEAVE, tmp_path / "a.tar.gz")
@@ -80,15 +119,17 @@ def test_the_same_tree_gives_the_same_bytes(course, tmp_path):
 
 
 def test_the_command_packs_the_students_own_texts_and_light_requirements(course, tmp_path):
-    """Chameleon's Jupyter installs them at each start, in one GB of memory: no torch, and the course itself."""
+    """Chameleon's Jupyter installs them at each start, in one GB of memory: no torch, and the
+    course itself.
+    """
     path = tmp_path / "out" / "labs.tar.gz"
     for number, name in enumerate(LEAVE):
         os.utime(course / name, (1e9 + number, 1e9 + number))
     assert CliRunner().invoke(app, ["build", str(path), "--root", str(course)]).exit_code == 0
     with tarfile.open(path) as packed:
         # Unpacked over nobody's files, and as old as the course.
-        assert {Path(one.name).parts[0] for one in packed} == {"model-serving-labs"}
-        assert {one.mtime for one in packed} == {1e9 + len(LEAVE) - 1}
+        assert {Path(member.name).parts[0] for member in packed} == {"model-serving-labs"}
+        assert {member.mtime for member in packed} == {1e9 + len(LEAVE) - 1}
     assert (
         CliRunner().invoke(app, ["build", str(path), "--root", str(course), "--flat"]).exit_code
         == 0

@@ -1,11 +1,13 @@
-"""The unpacked archive as a student meets it: each command of its README and Makefile works, each link too."""
+"""The unpacked archive as a student meets it: each command of its README and Makefile works, each
+link too.
+"""
 
 import os
 import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -15,8 +17,13 @@ from tests.course import links
 ROOT = Path(__file__).parents[3]
 STUDENT = ROOT / "provisioning" / "student"
 
-#: What opens a server, needs a lease or another version, or installs packages: asked for its help here.
+#: What opens a server, needs a lease or another version, or installs packages: asked for its help
+#: here.
 LONG = ("msl lab", "msl pull", "msl update", "conda env")
+
+#: Statuses and words of commands in a folder where nothing is done yet: points are left, and the
+#: instructor has sent no file.
+REFUSED = {"check": (1, ""), "submit": (1, ""), "unlock": (2, "does not exist")}
 
 
 def commands() -> list[str]:
@@ -32,8 +39,10 @@ def commands() -> list[str]:
     )
 
 
-def run(folder: Path, *words: str, ends: int = 0) -> str:
-    """Run a command there and return what it said; it must end with that status."""
+def run(folder: Path, *words: str, ends: int = 0, says: str = "") -> str:
+    """Run a command there and return what it printed; it must end with that status, and those words
+    must be in its output or its errors.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -46,18 +55,23 @@ def run(folder: Path, *words: str, ends: int = 0) -> str:
     )
     assert done.returncode == ends, f"{words}: {done.stdout}{done.stderr}"
     assert "Traceback" not in done.stdout + done.stderr
+    assert says in done.stdout + done.stderr
     return done.stdout
 
 
 def test_the_readme_names_the_commands_that_a_student_needs():
-    """Opening, standing, next step, checks, trouble, leases, bringing home, handing in, updating."""
+    """Opening, standing, next step, checks, trouble, leases, bringing home, handing in,
+    updating.
+    """
     named = " ".join(commands())
     assert "make lab" in commands()
-    for word in "status next check doctor lease pull submit update".split():
+    for word in ["status", "next", "check", "doctor", "lease", "pull", "submit", "update"]:
         assert f"msl {word}" in named
 
 
-@pytest.mark.parametrize("command", [one for one in commands() if not one.startswith("conda")])
+@pytest.mark.parametrize(
+    "command", [command for command in commands() if not command.startswith("conda")]
+)
 def test_every_command_of_the_readme_works(unpacked: Path, command: str):
     """As it stands there; what takes long or needs a lease is at least known."""
     program, *rest = shlex.split(command)
@@ -66,13 +80,14 @@ def test_every_command_of_the_readme_works(unpacked: Path, command: str):
     elif any(long in command for long in LONG):
         run(unpacked, program, rest[0], "--help")
     else:
-        run(
-            unpacked, program, *rest, ends=int(rest[0] in ("check", "submit"))
-        )  # points are left; nothing is done yet
+        ends, says = REFUSED.get(rest[0], (0, ""))
+        run(unpacked, program, *rest, ends=ends, says=says)
 
 
 def test_every_target_of_the_makefile_works(unpacked: Path):
-    """Each is shown by `make help` and can be planned; the quick one is run, and what the slow ones call exists."""
+    """Each is shown by `make help` and can be planned; the quick one is run, and what the slow ones
+    call exists.
+    """
     shown = run(unpacked, "make", "help")
     for target in re.findall(
         r"^([a-z]+):.*##", (STUDENT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
@@ -94,14 +109,19 @@ def test_every_link_leads_somewhere(unpacked: Path):
 
 
 def test_no_solution_and_no_test_is_in_it(unpacked: Path):
-    """Nor anything of the graders', sources of lessons, an instructor's page, recipes or hidden files."""
+    """Nor anything of the graders', sources of lessons, an instructor's page or recipes; of hidden
+    files, only those with which a Codespace and Binder begin.
+    """
     inside = {
         path.relative_to(unpacked).as_posix()
         for path in unpacked.rglob("*")
-        if ".venv" not in path.parts
+        # The last two are not unpacked: set-up and lessons make them.
+        if not {".venv", "workspace"} & set(path.parts)
     }
     ours = ("grading", "tests", "notebooks/source", "notebooks/instructor", "assets/recipes")
-    assert [name for name in inside if name.startswith(ours) or "/." in f"/{name}"] == []
+    assert [name for name in inside if name.startswith(ours)] == []
+    hidden = {PurePosixPath(name).parts[0] for name in inside if "/." in f"/{name}"}
+    assert hidden == {".binder", ".devcontainer"}
     lessons_there = {f"notebooks/{lesson.link}" for lesson in lessons()}
     assert {
         "provisioning/lab/__init__.py",
@@ -114,7 +134,9 @@ def test_no_solution_and_no_test_is_in_it(unpacked: Path):
 
 
 def test_nothing_in_it_imports_what_stays_home(unpacked: Path):
-    """Every module of the checks, of handing in and of the front page can be imported without the graders' room."""
+    """Every module of the checks, of handing in and of the front page can be imported without the
+    graders' room.
+    """
     rooms = ("labs/checkpoints", "labs/course", "provisioning/front")
     names = [
         path.relative_to(unpacked)

@@ -14,7 +14,9 @@ def chicago(monkeypatch):
 
 @pytest.fixture
 def site(memory):
-    """CHI@TACC with two A100 nodes; the other sites of the options are the same testbed without any."""
+    """CHI@TACC with two A100 nodes; the other sites of the options are the same testbed without
+    any.
+    """
     nodes = ["liqid01", "liqid02"]
     memory.resources = lambda _kind, type_name: [
         Resource("CHI@TACC", name, type_name) for name in nodes if type_name == "compute_liqid"

@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from provisioning.rehearsal import drills
-from provisioning.rehearsal.drills import NotRehearsingError
+import chameleon_rehearsal as drills
+from chameleon_rehearsal import NotRehearsingError
+from chameleon_rehearsal.testing import turned_towards
 from provisioning.testbed.surroundings import site_clock
 from provisioning.widgets import faults
-from tests.provisioning.rehearsed import rehearsed, turned_towards
+from tests.provisioning.rehearsed import rehearsed
 
 
 def test_the_real_testbed_is_refused_in_every_form():
@@ -25,7 +26,7 @@ def test_the_real_testbed_is_refused_in_every_form():
         lambda: drills.advance(timedelta(hours=1)),
         drills.status,
     ):
-        with pytest.raises(NotRehearsingError, match="Way out"):
+        with pytest.raises(NotRehearsingError, match="Fix:"):
             act()
 
 
@@ -35,7 +36,7 @@ def test_a_switch_reaches_the_testbed_and_every_form_says_so(tmp_path):
         board = faults()
         board.on("slow-boot")
         drills.arm("no-hosts")
-        assert {name for name, strikes in drills.drills().items() if strikes} == {
+        assert {name for name, strikes in drills.armed().items() if strikes} == {
             "no-hosts",
             "slow-boot",
         }
@@ -46,7 +47,8 @@ def test_a_switch_reaches_the_testbed_and_every_form_says_so(tmp_path):
         assert faults("no-hosts").html.count(">on<") == 1
         board.off()
         assert "[x]" not in board.text
-        # The calendar goes to just beyond a moment, so that what begins then has begun, and never back.
+        # The calendar goes to just beyond a moment, so that what begins then has begun, and never
+        # back.
         later = site_clock().now() + timedelta(hours=3)
         assert drills.advance_to(later) > later
         assert drills.advance_to(later - timedelta(hours=1)) > later

@@ -7,8 +7,7 @@ import pytest
 from provisioning.planning.zones import find_zone
 from provisioning.testbed.errors import LeaseFailedError, ServiceBusyError
 from provisioning.widgets import planner
-
-from ..conftest import NOON
+from tests.provisioning.conftest import NOON
 
 
 @pytest.fixture
@@ -23,7 +22,9 @@ def cell(plan, day: int, hour: int):
 
 
 def test_the_calendar_shows_the_students_own_week(plan):
-    """Noon UTC is 06:00 in Chicago: the hours before it have gone by, and the chosen block is filled and framed."""
+    """Noon UTC is 06:00 in Chicago: the hours before it have gone by, and the chosen block is
+    filled and framed.
+    """
     assert [cell(plan, 0, hour).description for hour in (5, 6, 7, 23)] == ["", "2", "2", "2"]
     assert cell(plan, 0, 5).disabled
     assert "msl-chosen" in cell(plan, 0, 6)._dom_classes
@@ -60,7 +61,9 @@ def test_mouse_keyboard_and_code_choose_the_same(plan, choose):
 
 
 def test_another_time_zone_or_week_moves_the_calendar_not_the_block(plan):
-    """Its hour is another, and the next notebook knows; the clocks change in between, and midnight stays midnight."""
+    """Its hour is another, and the next notebook knows; the clocks change in between, and midnight
+    stays midnight.
+    """
     WAYS["click"](plan)
     chosen = plan.chosen
     plan.zone.value = "Asia/Kolkata"
@@ -104,7 +107,7 @@ def test_a_refusal_shows_likely_and_way_out_and_can_be_tried_again(plan, site):
     """The service is busy once; the button works again."""
     site.refuse("reserve", ServiceBusyError("reserving at CHI@TACC: the service answered 503"))
     plan.take.click()
-    for words in ("503", "Likely:", "Way out:", 'role="alert"'):
+    for words in ("503", "Likely:", "Fix:", 'role="alert"'):
         assert words in plan.message.value
     assert not plan.take.disabled
     plan.take.click()
@@ -115,7 +118,7 @@ def test_a_refusal_shows_likely_and_way_out_and_can_be_tried_again(plan, site):
 def test_a_lease_in_error_is_no_reservation(plan, site):
     """The site lists it like any other; the planner says what to do with it."""
     site.give_lease("serve-model-ada", "ERROR")
-    plan.again.click()
+    plan.reread.click()
     assert plan.take.description == "Failed"
     assert "✓" not in plan.held.value
     assert "Release this lease" in plan.held.value
@@ -141,6 +144,6 @@ def test_a_notebook_gets_widget_picture_and_text(plan, site):
     assert bundle["text/plain"] == str(plan) == plan.text
     assert "rehearsal" not in bundle["text/html"]
     site.nodes[:] = ["<img src=x>"]
-    plan.again.click()
+    plan.reread.click()
     assert "x&gt;" in plan.html
     assert "<img" not in plan.html + plan.along.value

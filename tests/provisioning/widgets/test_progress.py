@@ -56,15 +56,18 @@ def test_nothing_begins_before_it_is_asked_for_and_code_and_click_end_in_the_sam
 
 
 def test_a_failure_shows_message_and_retry_and_the_cell_stops(progress, memory, make_run, clock):
-    """The exception is the step's own; a click goes on from there, and so does a new kernel, which shows the record."""
+    """The exception is the step's own; a click goes on from there, and so does a new kernel, which
+    shows the record.
+    """
     memory.pool = 0
     with pytest.raises(NoAddressError):
         progress.run()
-    for words in ("✗ failed", "– not begun", "Way out:", "sweep --mine", 'role="alert"'):
+    for words in ("✗ failed", "– not begun", "Fix:", "sweep --mine", 'role="alert"'):
         assert words in progress.status.value
     assert progress.go.description == "Try again"
     assert "x Floating IP is bound" in progress.text
-    # A click that is heard only after the end stops nothing: after Resume there is a button to press again.
+    # A click that is heard only after the end stops nothing: after Resume there is a button to
+    # press again.
     progress.cancel()
     assert (progress.stop.description, progress.stop.disabled) == ("Cancel", False)
     reborn = provisioning_progress(make_run(only=UP))
@@ -78,7 +81,9 @@ def test_a_failure_shows_message_and_retry_and_the_cell_stops(progress, memory, 
 
 
 def test_cancel_stops_a_wait_while_the_times_go_on(progress, memory, monkeypatch):
-    """It is drawn again and again, not only when something happens; afterwards Resume comes back."""
+    """It is drawn again and again, not only when something happens; afterwards Resume comes
+    back.
+    """
     monkeypatch.setattr(module_of_progress, "REDRAW_S", 0.001)
     drawn, draw = threading.Event(), progress.draw
 
@@ -114,14 +119,16 @@ def test_what_a_service_prints_is_no_html(progress):
 def test_an_error_is_said_once_where_the_widget_shows_it():
     """The cell's error is then one line; without a widget it is the whole message."""
     error = LeaseMissingError("there is no lease 'x'\nsecond line")
-    assert "Way out" in "\n".join(error._render_traceback_())
+    assert "Fix:" in "\n".join(error._render_traceback_())
     error.shown = True
     assert error._render_traceback_() == ["LeaseMissingError: there is no lease 'x'"]
 
 
 @pytest.fixture
 def up(make_run, memory):
-    """Return a run whose record says that everything is done, with links and a lease that ends at 09:00 in Chicago."""
+    """Return a run whose record says that everything is done, with links and a lease that ends at
+    09:00 in Chicago.
+    """
     memory.give_lease("serve-model-ada")
     run = make_run()
     run.record.describe(part="model", site="CHI@TACC", type="compute_liqid")
@@ -152,7 +159,9 @@ def test_links_come_when_all_is_up(up, clock):
 
 
 def test_the_countdown_says_by_when_each_lesson_must_begin(up, make_run, clock):
-    """It follows the clock, warns when the release is due, says what a pull brought, and is refused without a lease."""
+    """It follows the clock, warns when the release is due, says what a pull brought, and is refused
+    without a lease.
+    """
     countdown, due = lease_countdown(up, clock=clock), '<div class="msl-note msl-bad"'
     assert "3 h 00 min of the lease left" in countdown.text
     assert "ends Mon 09:00 CST; begin Run on the server by Mon 08:15" in countdown.text

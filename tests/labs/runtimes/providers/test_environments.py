@@ -1,6 +1,7 @@
 """Environments: made once, found again, never half-made, and honest about why one cannot be made.
 
-Everything here is real (uv, environments, wheels) except the packages, which are tiny and made on the spot.
+Everything here is real (uv, environments, wheels) except the packages, which are tiny and made on
+the spot.
 """
 
 import os
@@ -33,56 +34,56 @@ def make_wheel(folder: Path, version: str) -> None:
     info = f"tinypkg-{version}.dist-info"
     with zipfile.ZipFile(folder / f"tinypkg-{version}-py3-none-any.whl", "w") as wheel:
         wheel.writestr("tinypkg.py", f"version = {version!r}\n")
-        wheel.writestr(
-            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tinypkg\nVersion: {version}\n"
-        )
-        wheel.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        wheel.writestr(
-            f"{info}/RECORD", f"tinypkg.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n"
-        )
+        metadata = f"Metadata-Version: 2.1\nName: tinypkg\nVersion: {version}\n"
+        wheel.writestr(f"{info}/METADATA", metadata)
+        purely_python = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        wheel.writestr(f"{info}/WHEEL", purely_python)
+        names = ["tinypkg.py", f"{info}/METADATA", f"{info}/WHEEL", f"{info}/RECORD"]
+        wheel.writestr(f"{info}/RECORD", "".join(f"{name},,\n" for name in names))
 
 
 @pytest.fixture(autouse=True)
 def offline_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give uv a folder with two versions of one package and no network, and the course an empty cache."""
+    """Give uv a folder with two versions of one package and no network, and the course an empty
+    cache.
+    """
     folder = tmp_path / "wheels"
     folder.mkdir()
     make_wheel(folder, "1.0")
     make_wheel(folder, "2.0")
-    for name, value in {
-        "UV_NO_INDEX": "1",
-        "UV_FIND_LINKS": str(folder),
-        "UV_CACHE_DIR": str(tmp_path / "uv"),
-        "SERVING_LABS_CACHE": str(tmp_path / "cache"),
-    }.items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    monkeypatch.setenv("SERVING_LABS_CACHE", str(tmp_path / "cache"))
 
 
 def version_in(python: Path) -> str:
     """Return the version of the package that an environment's interpreter imports."""
-    code = "import tinypkg; print(tinypkg.version)"
-    return subprocess.run(
-        [str(python), "-c", code], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    command = [str(python), "-c", "import tinypkg; print(tinypkg.version)"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 def test_first_use_installs_and_the_second_finds_it() -> None:
-    """The package is there, progress rises to 1, and nothing is done twice; another pin is another environment."""
+    """The package is there, progress rises to 1, and nothing is done twice; another pin is another
+    environment.
+    """
     seen: list[float] = []
-    made = install(TINY, lambda done, _: seen.append(done))
-    assert version_in(made.python) == "1.0"
+    installed = install(TINY, lambda done, _: seen.append(done))
+    assert version_in(installed.python) == "1.0"
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
-    assert install(TINY, lambda done, _: seen.append(-1)) == made
+    assert install(TINY, lambda done, _: seen.append(-1)) == installed
     assert min(seen) >= 0
     other = install(replace(TINY, requirements=("tinypkg==2.0",)))
-    assert (version_in(made.python), version_in(other.python)) == ("1.0", "2.0")
+    assert version_in(installed.python) == "1.0"
+    assert version_in(other.python) == "2.0"
 
 
 def test_what_is_not_whole_does_not_count() -> None:
-    """A cancelled installation leaves no uv at work, and is made anew; so is one whose interpreter went away."""
+    """A cancelled installation leaves no uv at work, and is made anew; so is one whose interpreter
+    went away.
+    """
 
     def cancel(done: float, line: str) -> None:
         if line.startswith("Resolved"):
@@ -92,11 +93,8 @@ def test_what_is_not_whole_does_not_count() -> None:
         install(TINY, cancel)
     assert TINY.folder.exists()
     assert not TINY.is_installed
-    assert not [
-        one
-        for one in psutil.process_iter(["cmdline"])
-        if str(TINY.folder) in (one.info["cmdline"] or ())
-    ]
+    for process in psutil.process_iter(["cmdline"]):
+        assert str(TINY.folder) not in (process.info["cmdline"] or ())
     assert version_in(install(TINY).python) == "1.0"
     TINY.python.unlink()
     assert not TINY.is_installed
@@ -104,49 +102,52 @@ def test_what_is_not_whole_does_not_count() -> None:
 
 
 def test_two_kernels_at_once_make_it_once() -> None:
-    """Three processes that want the same environment at the same moment all get it, and one of them made it."""
-    code = (
-        "from labs.runtimes.providers import Environment, install\n"
-        f"wanted = Environment({TINY.name!r}, {TINY.wheel!r}, {TINY.providers!r}, {TINY.requirements!r})\n"
-        "print(install(wanted, lambda done, line: print(line)).python)"
-    )
-    command = [sys.executable, "-c", code]
-    running = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT_DIR)
-        for _ in range(3)
-    ]
+    """Three processes that want the same environment at the same moment all get it, and one of them
+    made it.
+    """
+    code = f"""
+from labs.runtimes.providers import Environment, install
+
+wanted = {TINY!r}
+print(install(wanted, lambda done, line: print(line)).python)
+"""
+    running = []
+    for _ in range(3):
+        command = [sys.executable, "-c", code]
+        kernel = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT_DIR)
+        running.append(kernel)
     outputs = [process.communicate()[0] for process in running]
     assert [process.returncode for process in running] == [0, 0, 0]
     assert sum("making an environment for tinypkg" in output for output in outputs) == 1
-    assert {output.splitlines()[-1] for output in outputs} == {str(TINY.python)}
+    assert [output.splitlines()[-1] for output in outputs] == [str(TINY.python)] * 3
 
 
-@pytest.mark.parametrize(("online", "said"), [(False, r"tinypkg==9\.9"), (True, "127.0.0.1:9")])
+@pytest.mark.parametrize(("online", "cause"), [(False, r"tinypkg==9\.9"), (True, "127.0.0.1:9")])
 def test_what_uv_says_reaches_the_reader(
-    online: bool, said: str, monkeypatch: pytest.MonkeyPatch
+    online: bool, cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A pin that does not exist, or no network: nothing counts as installed, and the message says what is needed."""
+    """A pin that does not exist, or no network: nothing counts as installed, and the message says
+    what is needed.
+    """
     if online:
         monkeypatch.delenv("UV_NO_INDEX")
-        monkeypatch.setenv(
-            "UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple"
-        )  # the discard port: nobody answers
+        # The discard port: nobody answers.
+        monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
         monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     wrong = replace(TINY, requirements=("tinypkg==9.9",))
-    with pytest.raises(
-        EnvironmentUnavailableError, match=rf"could not install gpu(.|\n)*internet(.|\n)*{said}"
-    ):
+    says = rf"could not install gpu(.|\n)*internet(.|\n)*{cause}"
+    with pytest.raises(EnvironmentUnavailableError, match=says):
         install(wrong)
     assert not wrong.is_installed
 
 
 def test_a_full_disk_is_noticed_before_anything_is_written() -> None:
-    """An environment larger than the disk is refused with both figures, and its folder is never made."""
+    """An environment larger than the disk is refused with both figures, and its folder is never
+    made.
+    """
     huge = replace(TINY, installed_bytes=10**18)
-    with pytest.raises(
-        EnvironmentUnavailableError,
-        match=r"needs 1000000000\.\d GB and .* GB free(.|\n)*SERVING_LABS_CACHE",
-    ):
+    says = r"needs 1000000000\.\d GB and .* GB free(.|\n)*SERVING_LABS_CACHE"
+    with pytest.raises(EnvironmentUnavailableError, match=says):
         install(huge)
     assert not huge.folder.exists()
 
@@ -154,7 +155,9 @@ def test_a_full_disk_is_noticed_before_anything_is_written() -> None:
 def test_settings_of_the_user_do_not_send_packages_elsewhere(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A target folder or a foreign environment in the user's shell is no reason to end up with an empty one."""
+    """A target folder or a foreign environment in the user's shell is no reason to end up with an
+    empty one.
+    """
     monkeypatch.setenv("UV_TARGET", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / "another"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(PROJECT_DIR)]))
@@ -165,7 +168,9 @@ def test_settings_of_the_user_do_not_send_packages_elsewhere(
 def test_a_script_runs_there_beside_its_own_files(
     tmp_path: Path, capfd: pytest.CaptureFixture
 ) -> None:
-    """It has the environment's packages and the course's, its own folder, arguments and variables; it is heard."""
+    """It has the environment's packages and the course's, its own folder, arguments and variables;
+    it is heard.
+    """
     (tmp_path / "beside.txt").write_text("here")
     script = tmp_path / "script.py"
     script.write_text(
@@ -175,31 +180,32 @@ def test_a_script_runs_there_beside_its_own_files(
     )
     with pytest.raises(EnvironmentUnavailableError, match="-m labs providers install gpu"):
         TINY.run(script)
-    made = install(TINY)
-    made.run(script, "word", variables={"SAID": "so"})
+    installed = install(TINY)
+    installed.run(script, "word", variables={"SAID": "so"})
     assert capfd.readouterr().out == "1.0 here word so\n"
     with pytest.raises(subprocess.CalledProcessError) as failure:
-        made.run(script, "fail", variables={"SAID": "so"})
+        installed.run(script, "fail", variables={"SAID": "so"})
     assert failure.value.returncode == 3
 
 
 def test_every_environment_is_pinned_whole_and_holds_one_build_of_onnx_runtime() -> None:
-    """No requirement is left open, the providers end with the CPU's, and TensorRT's holds what CUDA's does."""
-    for one in environments().values():
-        assert all("==" in requirement for requirement in one.requirements), one.name
-        if one.name in ("genai", "aiperf"):  # OpenVINO by itself, and none
+    """No requirement is left open, the providers end with the CPU's, and TensorRT's holds what
+    CUDA's does.
+    """
+    for wanted in environments().values():
+        packages = [requirement.partition("==")[0] for requirement in wanted.requirements]
+        assert all("==" in requirement for requirement in wanted.requirements), wanted.name
+        if wanted.name in ("genai", "aiperf"):  # OpenVINO by itself, and none
             continue
-        runtimes = [r for r in one.requirements if r.startswith(("onnxruntime", "executorch"))]
+        runtimes = [name for name in packages if name.startswith(("onnxruntime", "executorch"))]
         assert len(runtimes) == 1
-        assert [r for r in one.requirements if r.startswith(f"{one.wheel}==")]
-        assert one.borrows_course or one.providers[-1] == "CPUExecutionProvider"
-    assert not any(one.startswith("torch==") for one in environment("executorch").requirements), (
-        "it takes the course's"
-    )
+        assert wanted.wheel in packages
+        assert wanted.borrows_course or wanted.providers[-1] == "CPUExecutionProvider"
+        if wanted.name == "executorch":
+            assert "torch" not in packages, "it takes the course's"
     assert set(environment("gpu").requirements) < set(environment("tensorrt").requirements)
-    with pytest.raises(
-        ValueError, match="openvino, gpu, tensorrt, migraphx, genai, aiperf, executorch"
-    ):
+    names = "openvino, gpu, tensorrt, migraphx, genai, aiperf, executorch"
+    with pytest.raises(ValueError, match=names):
         environment("nosuch")
 
 

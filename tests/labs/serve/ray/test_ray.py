@@ -31,16 +31,16 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
         folder.mkdir()
         shutil.copy(Path(__file__).with_name("teams.py"), folder)
         food = {"name": "Food", "num_replicas": 2, "ray_actor_options": {"num_cpus": 0.5}}
+        arguments = {"model": str(fp32_model())}
         menu = {
             "name": "menu",
             "route_prefix": "/menu",
             "import_path": "teams:build",
             "deployments": [food],
+            "args": arguments,
         }
         config = folder / "menu.json"  # JSON is YAML
-        config.write_text(
-            json.dumps({"applications": [menu | {"args": {"model": str(fp32_model())}}]})
-        )
+        config.write_text(json.dumps({"applications": [menu]}))
         with start_ray() as cluster:
             cluster.deploy(config)
             yield cluster
@@ -50,29 +50,25 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
 
 def test_every_port_is_on_loopback(cluster: RayCluster):
     """Nobody in the network reaches a cluster, which runs whatever it is sent."""
-    found = set()
+    addresses = set()
     for process in psutil.Process(*cluster.pids).children(recursive=True):
-        found |= {
-            one.laddr.ip
-            for one in process.net_connections("tcp")
-            if one.status == psutil.CONN_LISTEN
-        }
-    assert "127.0.0.1" in found <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+        for connection in process.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN:
+                addresses.add(connection.laddr.ip)
+    assert "127.0.0.1" in addresses <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
 
 
 @only_root
 def test_another_user_gets_nothing(cluster: RayCluster):
-    """Neither a file nor a socket of it, though Ray opens the folder that it is given to everybody; and no job."""
+    """Neither a file nor a socket of it, though Ray opens the folder that it is given to everybody;
+    and no job.
+    """
     requests = [
         ("GET", "/api/serve/applications/"),
         ("POST", "/api/jobs/", None, '{"entrypoint": "id"}'),
     ]
-    server = Server(
-        cluster.dashboard_url,
-        [cluster.token],
-        [cluster.folder.parent],
-        [(one, 401) for one in requests],
-    )
+    refused = [(request, 401) for request in requests]
+    server = Server(cluster.dashboard_url, [cluster.token], [cluster.folder.parent], refused)
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         Path(name).chmod(0o755)
         assert cluster.folder.stat().st_mode & 0o777 == 0o777
@@ -80,7 +76,9 @@ def test_another_user_gets_nothing(cluster: RayCluster):
 
 
 def test_nobody_without_the_token_is_answered(cluster: RayCluster):
-    """The dashboard takes applications, which is code: it answers 401; predictions are for everybody here."""
+    """The dashboard takes applications, which is code: it answers 401; predictions are for
+    everybody here.
+    """
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(f"{cluster.dashboard_url}/api/serve/applications/", timeout=30)
     assert cluster.applications()["menu"]["status"] == "RUNNING"

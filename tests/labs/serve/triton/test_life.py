@@ -20,7 +20,9 @@ pytestmark = pytest.mark.xdist_group("triton")
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_a_server_that_ends_leaves_nothing(tmp_path, killed, monkeypatch):
-    """No process, no shared memory, no file; the next question says that it does not answer; a second stop is fine."""
+    """No process, no shared memory, no file; the next question says that it does not answer; a
+    second stop is fine.
+    """
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     server = start(
         [catalogue.food_palette()],
@@ -28,9 +30,8 @@ def test_a_server_that_ends_leaves_nothing(tmp_path, killed, monkeypatch):
         within_s=WITHIN_S,
     )
     family = server.processes()
-    (own,) = tmp_path.glob(
-        "labs-triton-*"
-    )  # what is shared with its models is named like its folder
+    # What is shared with its models is named like its folder.
+    (own,) = tmp_path.glob("labs-triton-*")
     held = [own, *Path("/dev/shm").glob(f"{own.name}*")]
     assert len(held) >= 2
     assert len(family) >= 2
@@ -50,21 +51,23 @@ def test_a_model_that_cannot_start_stops_the_server_again(tmp_path, onnx_path):
     broken = solved.food_classifier_onnx(onnx_path)
     (tmp_path / "junk.onnx").write_bytes(b"junk")
     broken.files["model.onnx"] = tmp_path / "junk.onnx"
-    children = set(psutil.Process().children(recursive=True))
+    before = psutil.Process().children(recursive=True)
     with pytest.raises(TritonError, match="food_classifier_onnx was not loaded"):
         start([broken], repository=ModelRepository(tmp_path / "models"), within_s=WITHIN_S)
-    assert gone(list(set(psutil.Process().children(recursive=True)) - children), within_s=60)
+    after = psutil.Process().children(recursive=True)
+    assert gone([process for process in after if process not in before], within_s=60)
 
 
 def test_a_nodes_container_serves_the_lessons_repository_and_nothing_else(
     tmp_path, onnx_path, monkeypatch
 ):
-    """What an earlier lesson left loaded goes, its ensemble first; the container goes on when the lesson is over."""
+    """What an earlier lesson left loaded goes, its ensemble first; the container goes on when the
+    lesson is over.
+    """
     network = solved.food_classifier_onnx(onnx_path)
     earlier = [catalogue.food_preprocess(), network, catalogue.food_label(), solved.food_ensemble()]
-    with start(
-        earlier, repository=ModelRepository(tmp_path / "models"), within_s=WITHIN_S
-    ) as container:
+    repository = ModelRepository(tmp_path / "models")
+    with start(earlier, repository=repository, within_s=WITHIN_S) as container:
         monkeypatch.setattr(opening, "CONTAINER_HTTP", container.http)
         monkeypatch.setattr(opening, "CONTAINER_GRPC", container.grpc)
         monkeypatch.setattr(opening, "CONTAINER_REPOSITORY", tmp_path / "models")
@@ -73,19 +76,22 @@ def test_a_nodes_container_serves_the_lessons_repository_and_nothing_else(
         (tmp_path / ".env").write_text(
             f"LABS_TRITON_RELEASE=24.10\nLABS_TRITON_KEY={key}\nLABS_HOME=/home/cc\n"
         )
-        # A repository that a student wrote is copied into the container's own, and loaded by the student.
+        # A repository that a student wrote is copied into the container's own, and loaded by the
+        # student.
         written = ModelRepository(tmp_path / "written")
         written.write([catalogue.food_palette()])
         opened = opening.open_repository(written.folder)
         assert opened.http == container.http
-        assert [name for name, state in opened.loaded().items() if state == "READY"] == []
+        assert "READY" not in opened.loaded().values()
         opened.load("food_palette")
         opened.stop()
         assert container.alive
 
 
 def test_a_node_whose_container_is_on_its_way_says_so(tmp_path, monkeypatch):
-    """The wheel's server would take its place in silence, and a lesson would measure the processor."""
+    """The wheel's server would take its place in silence, and a lesson would measure the
+    processor.
+    """
     monkeypatch.setattr(opening, "CONTAINER_REPOSITORY", tmp_path / "models")
     monkeypatch.setattr(opening, "CONTAINER_KEY", tmp_path / ".env")
     (tmp_path / ".env").write_text("LABS_TRITON_KEY=0123\n")

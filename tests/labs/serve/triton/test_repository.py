@@ -1,4 +1,6 @@
-"""Repositories and configurations on disk, what the models stand on, and machines that cannot run the server."""
+"""Repositories and configurations on disk, what the models stand on, and machines that cannot run
+the server.
+"""
 
 import importlib.util
 import re
@@ -24,12 +26,15 @@ def from_models(name: str) -> ModuleType:
 
 
 def test_the_classifiers_network_is_torchvisions():
-    """The same tensors under the same names, and the same bits out, without the seconds of importing torchvision."""
+    """The same tensors under the same names, and the same bits out, without the seconds of
+    importing torchvision.
+    """
     import torch
     from safetensors.torch import load_file
 
     assert list(CLASS_NAMES) == from_models("food").NAMES
-    ours, theirs = from_models("network").mobilenet_v2(11).eval(), load_mobilenet_v2(assets.model())
+    ours = from_models("network").mobilenet_v2(11).eval()
+    theirs = load_mobilenet_v2(assets.model())
     ours.load_state_dict(load_file(assets.model()))
     assert list(ours.state_dict()) == list(theirs.state_dict())
     images = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
@@ -38,17 +43,17 @@ def test_the_classifiers_network_is_torchvisions():
 
 
 def test_the_lessons_repository_has_what_did_not_travel(tmp_path, monkeypatch):
-    """On a leased machine the student's model.py is there, and what it stands on is not; else, the lesson is named."""
+    """On a leased machine the student's model.py is there, and what it stands on is not; else, the
+    lesson is named.
+    """
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path))
     folder = tmp_path / "programs" / "repository" / "food_classifier" / "1"
     folder.mkdir(parents=True)
     (folder / "model.py").write_text("theirs")
     opening.lesson_repository()
     assert (folder / "model.safetensors").read_bytes() == assets.model().read_bytes()
-    assert {path.name for path in folder.iterdir()} == {
-        "model.py",
-        *catalogue.beside(assets.model()),
-    }
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"model.py", *catalogue.beside(assets.model())}
     assert (folder / "model.py").read_text() == "theirs"
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path / "fresh"))
     with pytest.raises(LookupError, match="Serve with Triton"):
@@ -64,42 +69,42 @@ def test_the_lessons_repository_has_what_did_not_travel(tmp_path, monkeypatch):
         ("instance_group [ { count: 1 kind: KIND_GPU } ]", "1 on every GPU"),
         ("instance_group [ { count: 1 } ]", "1 on any device"),
         (
-            "instance_group [ { count: 1 kind: KIND_GPU gpus: [ 0 ] }, { count: 2 kind: KIND_GPU gpus: [ 0, 1 ] } ]",
+            "instance_group [ { count: 1 kind: KIND_GPU gpus: [ 0 ] }, { count: 2 kind: "
+            "KIND_GPU gpus: [ 0, 1 ] } ]",
             "3 on GPU 0, 2 on GPU 1",
         ),
     ],
 )
 def test_instances_are_where_they_are_said_to_be(stanza: str, words: str):
-    """However it is written. A GPU is named: one instance on a node with two is one, and not one on each."""
+    """However it is written. A GPU is named: one instance on a node with two is one, and not one on
+    each.
+    """
     assert in_words(groups_of(stanza)) == words
 
 
 def test_a_machine_or_a_python_that_cannot_is_told_what_to_do(monkeypatch):
-    """Triton has a wheel for few machines, and its stub loads libpython, which a static Python does not have."""
+    """Triton has a wheel for few machines, and its stub loads libpython, which a static Python does
+    not have.
+    """
     monkeypatch.setattr(environment.sysconfig, "get_config_var", lambda name: None)
     monkeypatch.setattr(environment.sys, "base_prefix", "/nowhere")
-    with pytest.raises(
-        TritonUnavailableError, match=r"libpython(3\.\d+)\.so.*apt install libpython\1"
-    ):
+    says = r"libpython(3\.\d+)\.so.*apt install libpython\1"
+    with pytest.raises(TritonUnavailableError, match=says):
         environment.python_library_folder()
     monkeypatch.setattr(environment.platform, "machine", lambda: "aarch64")
-    with pytest.raises(
-        TritonUnavailableError,
-        match=r"x86-64 Linux, and this is \w+ on aarch64.*NVIDIA's container",
-    ):
+    says = r"x86-64 Linux, and this is \w+ on aarch64.*NVIDIA's container"
+    with pytest.raises(TritonUnavailableError, match=says):
         environment.tritonserver()
     monkeypatch.setattr(environment.platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(environment.sys, "version_info", (3, 14, 0))
-    with pytest.raises(
-        TritonUnavailableError,
-        match=r"this is Python 3\.14: run `.*PYTHON=python3\.13 clean setup`",
-    ):
+    says = r"this is Python 3\.14: run `.*PYTHON=python3\.13 clean setup`"
+    with pytest.raises(TritonUnavailableError, match=says):
         environment.tritonserver()
 
 
 def test_the_p100s_container_is_the_wheels_server():
     """24.10 is Triton 2.51."""
-    node = PROJECT_DIR / "provisioning" / "node" / "p100"
+    images = PROJECT_DIR / "provisioning" / "node" / "p100" / "images.txt"
     assert re.search(
-        r"^6\.0 \S+/tritonserver:24\.10-py3 ", (node / "images.txt").read_text(), re.MULTILINE
+        r"^6\.0 \d+ \S+ \S+/tritonserver:24\.10-py3 ", images.read_text(), re.MULTILINE
     )

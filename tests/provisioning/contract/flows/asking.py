@@ -1,7 +1,8 @@
 """Asks the rehearsal's own service, from a Python that has python-chi and nothing of this course.
 
-The testbed's calendar begins at a moment that the tests choose, and moves when a flow lets time pass. python-chi
-computes dates from the computer's clock, which agrees with the site's on Chameleon. So it reads the testbed's here.
+The testbed's calendar begins at a moment that the tests choose, and moves when a flow lets time
+pass. python-chi computes dates from the computer's clock, which agrees with the site's on
+Chameleon. So it reads the testbed's here.
 """
 
 import json

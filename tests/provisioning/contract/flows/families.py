@@ -1,6 +1,8 @@
-"""What public material asks of Chameleon beside a lease, a server and a container, in plain python-chi.
+"""What public material asks of Chameleon beside a lease, a server and a container, in plain
+python-chi.
 
-What is not rehearsed says so in the text of the exception that python-chi raises, and nothing hangs.
+What is not rehearsed says so in the text of the exception that python-chi raises, and nothing
+hangs.
 """
 
 from datetime import timedelta
@@ -48,14 +50,15 @@ group = network.SecurityGroup({"name": "allow-8888", "description": "Jupyter"})
 group.add_rule("ingress", "tcp", 8888)
 group.submit()
 group.submit(idempotent=True)
-(made,) = [one for one in network.list_security_groups() if one.name == "allow-8888"]
+(made,) = [group for group in network.list_security_groups() if group.name == "allow-8888"]
 assert made.id == group.id
 assert [rule["port_range_min"] for rule in made.rules if rule["direction"] == "ingress"] == [8888]
 
 context.use_site("CHI@UC")
 assert hardware.get_nodes(node_type="gpu_rtx_6000")[0].gpu["gpu_model"] == "RTX 6000"
 
-# The functions of python-chi before 1.0, which older notebooks call after setting a version below it.
+# The functions of python-chi before 1.0, which older notebooks call after setting a version below
+# it.
 context.version = "0.17.0"
 wishes: list = []
 lease.add_node_reservation(wishes, node_type="gpu_rtx_6000", count=1)
@@ -64,7 +67,8 @@ lease.add_fip_reservation(wishes, count=2)
 assert lease.create_lease("old", wishes)["name"] == "old"
 advance(120)  # it begins at the next full minute, and is looked at every ten seconds
 assert lease.wait_for_active("old")["status"] == "ACTIVE"
-# What was reserved beside the node is there now; a floating IP reaches only what a router leads out of.
+# What was reserved beside the node is there now; a floating IP reaches only what a router leads out
+# of.
 (address, spare), inside = lease.get_reserved_floating_ips("old"), network.get_network_id("leased")
 subnet = network.create_subnet("inside", inside, "10.9.0.0/24")["id"]
 port = network.create_port("p", inside, subnet_id=subnet, ip_address="10.9.0.7")["port"]
@@ -85,7 +89,7 @@ network.add_subnet_to_router_by_name("out", "inside")
 refused("in use", network.delete_router, router)
 refused("in use", network.delete_subnet, subnet)
 assert server.associate_floating_ip(number, address) == address
-(held,) = (one["id"] for one in network.list_ports() if one["device_id"] == number)
+(held,) = (port["id"] for port in network.list_ports() if port["device_id"] == number)
 refused("it has one", network.bind_floating_ip, spare, port_id=held)
 assert [*server.show_server(number).addresses] == ["leased"]
 server.wait_for_tcp(address, 22, timeout=60, sleep_time=0.2)
@@ -105,7 +109,10 @@ server.delete_server(number)
 context.version = "1.1"
 network.remove_subnet_from_router(router, subnet)
 lease.delete_lease("old")
-assert ([one["name"] for one in network.list_networks()], network.list_floating_ips()) == (
+assert (
+    [item["name"] for item in network.list_networks()],
+    network.list_floating_ips(),
+) == (
     ["sharednet1", "public"],
     [],
 )

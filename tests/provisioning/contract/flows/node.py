@@ -1,4 +1,6 @@
-"""A node from choosing the site to releasing it, in plain python-chi. Asserts what each step gives."""
+"""A node from choosing the site to releasing it, in plain python-chi. Asserts what each step
+gives.
+"""
 
 import tempfile
 from datetime import timedelta
@@ -23,12 +25,14 @@ gigaio = {
     if n.type == "compute_gigaio"
 }
 assert gigaio == {"CHI@TACC": "A30", "CHI@UC": "A100"}
-# A node that is free now may be somebody else's within the hour. An hour more than the leases below: they end later.
+# A node that is free now may be somebody else's within the hour. An hour more than the leases
+# below: they end later.
 slots = [(node, node.next_free_timeslot(minimum_hours=4)[0]) for node in free]
 chosen = [node for node, start in slots if start <= now()]
 assert 1 <= len(chosen) <= len(free)
 
-# Both return normally when the thing went to ERROR: only the status tells, and so everybody has to look at it.
+# Both return normally when the thing went to ERROR: only the status tells, and so everybody has to
+# look at it.
 arm("lease-error")
 broken = lease.Lease("broken", end_date=now() + timedelta(hours=3))
 broken.add_node_reservation(amount=1, node_type="compute_liqid")
@@ -76,7 +80,8 @@ assert node.execute("cat material.txt copy.txt").stdout == "a lessona lesson"
 
 node.delete()
 assert server.list_servers() == []
-# python-chi sends the deletion of a floating IP to an address that does not exist: whoever trusts it leaks one.
+# python-chi sends the deletion of a floating IP to an address that does not exist: whoever trusts
+# it leaks one.
 assert [f["floating_ip_address"] for f in network.list_floating_ips()] == [address]
 network.deallocate_floating_ip(address)
 wanted.delete()

@@ -1,4 +1,6 @@
-"""A virtual machine with an H100 from the calendar to its release, in plain python-chi and OpenStack's own clients."""
+"""A virtual machine with an H100 from the calendar to its release, in plain python-chi and
+OpenStack's own clients.
+"""
 
 from datetime import timedelta
 
@@ -10,12 +12,15 @@ context.use_site("KVM@TACC")
 
 
 def free_at(moment, flavor):
-    """Return how many of a flavor the calendar shows as free at a moment, and how many there are."""
+    """Return how many of a flavor the calendar shows as free at a moment, and how many there
+    are.
+    """
     shown = clients.blazar().flavor_instance.get_availability(
         flavor_id=server.get_flavor_id(flavor)
     )
     spans = shown["flavor_instances"][0]["availability"]
-    (span,) = (one for one in spans if one["start"] <= f"{moment:%Y-%m-%dT%H:%M:%S}" < one["end"])
+    text = f"{moment:%Y-%m-%dT%H:%M:%S}"
+    (span,) = (span for span in spans if span["start"] <= text < span["end"])
     return span["available"], span["total"]
 
 
@@ -39,17 +44,18 @@ def started(name, flavor, **disk):
 
 
 def volumes():
-    return [(one.name, one.size, one.status) for one in storage.list_volumes()]
+    return [(volume.name, volume.size, volume.status) for volume in storage.list_volumes()]
 
 
-# One moment within the lease: by the time of a second look, somebody else's booking may have begun or ended.
+# One moment within the lease: by the time of a second look, somebody else's booking may have begun
+# or ended.
 within = now() + timedelta(hours=1)
 free, total = free_at(within, SLICE)
 assert total == 56
 mine = reserve("slice", SLICE, amount=2)
 assert free_at(within, SLICE) == (free - 2, total)
 assert raised(reserve, "all", SLICE, amount=free) == "ResourceError"
-(flavor,) = (one.name for one in mine.get_reserved_flavors())
+(flavor,) = (reserved.name for reserved in mine.get_reserved_flavors())
 (image,) = clients.connection().image.images(name="CC-Ubuntu24.04-CUDA-VGPU")
 keyed = server.update_keypair().name
 for name, kind, became in (
@@ -95,7 +101,7 @@ assert raised(clients.neutron().delete_security_group, group.id) == "Conflict"
 whole.delete()
 clients.neutron().delete_security_group(group.id)
 assert volumes() == []
-assert [one.name for one in server.list_servers()] == ["one", "two", "three"]
+assert [item.name for item in server.list_servers()] == ["one", "two", "three"]
 assert len(server.list_flavors()) == 9
 context.use_site("CHI@Edge")
-assert [server.update_keypair().name] == [one.name for one in server.list_keypair()]
+assert [server.update_keypair().name] == [pair.name for pair in server.list_keypair()]

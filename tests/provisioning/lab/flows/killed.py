@@ -1,4 +1,5 @@
-"""Bring a machine up, or go on with what an earlier process began; then release it. Prints what a lesson would keep.
+"""Bring a machine up, or go on with what an earlier process began; then release it. Prints what a
+lesson would keep.
 
 Arguments: user, course, part.
 """
@@ -9,22 +10,22 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+from labs.sites.spec import load_spec
 from provisioning import lab
 from provisioning.lab import facts
 from provisioning.planning.blocks import free_resources
-from provisioning.setup.run import Run
-from provisioning.sites.spec import load_spec
+from provisioning.setup.run import SetupRun
 from provisioning.testbed.errors import LeaseMissingError
 from provisioning.testbed.surroundings import site_clock
 
-user, course, part = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+_, user, course, part = sys.argv
 option = load_spec(part).options[0]
 testbed = lab.open_testbed(option.site)
 now = site_clock().now()
 end = now + timedelta(hours=3)
-named = free_resources(testbed.resources(option.resource, option.type), now, end)[0].name
-lab.reserve(testbed, part, option, None, end, named)
-whole = lab.prepare(part, option, testbed=testbed, materials=course)
+free = free_resources(testbed.resources(option.resource, option.type), now, end)
+lab.reserve(testbed, part, option, None, end, free[0].name)
+whole = lab.prepare(part, option, testbed=testbed, materials=Path(course))
 wanted = (
     "lease",
     "server",
@@ -37,19 +38,17 @@ wanted = (
     "environment",
 )
 steps = [step for step in whole.plan.steps if step.name in wanted]
-run = Run(steps, dataclasses.replace(whole.settings, poll_s=0.2), testbed, whole.record)
+run = SetupRun(steps, dataclasses.replace(whole.settings, poll_s=0.2), testbed, whole.record)
 for event in run.events():
     print(event.step, event.kind, event.text, flush=True)
 
-found = {
-    "failed": {name: str(e) for name, e in run.failures.items()},
-    "lease": facts.of_lease(testbed, part),
-}
-found["machine"] = facts.of_machine(testbed, part)
+result = {"failed": {name: str(error) for name, error in run.failures.items()}}
+result["lease"] = facts.of_lease(testbed, part)
+result["machine"] = facts.of_machine(testbed, part)
 list(lab.give_back(part, testbed))
-found["release"] = facts.of_holdings(testbed, part, site_clock().now())
+result["release"] = facts.of_holdings(testbed, part, site_clock().now())
 try:
     facts.of_lease(testbed, part)
 except LeaseMissingError as error:
-    found["missing"] = error.what
-print("RESULT " + json.dumps(found))
+    result["missing"] = error.what
+print("RESULT " + json.dumps(result))

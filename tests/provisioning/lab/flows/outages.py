@@ -1,4 +1,6 @@
-"""Each outage: what every command and widget says, by outage and command. Arguments: user, course."""
+"""Each outage: what every command and widget says, by outage and command. Arguments: user,
+course.
+"""
 
 import http.server
 import json
@@ -8,28 +10,30 @@ import sys
 import tempfile
 import threading
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import chi
 import chi.hardware
 from typer.testing import CliRunner
 
-from provisioning import lab, rehearsal
+from chameleon_rehearsal.testing import ask
+from labs.sites.spec import load_spec
+from provisioning import lab
 from provisioning.__main__ import app as provisioning
 from provisioning.chameleon import adapter
 from provisioning.front.command import app
-from provisioning.lab import facts
+from provisioning.lab import facts, rehearsal
 from provisioning.lab.device import leased, open_device
-from provisioning.rehearsal import place
-from provisioning.sites.spec import load_spec
 from provisioning.testbed.surroundings import site_clock
 from provisioning.widgets import planner
 
 user = sys.argv[1]
+HOME = Path(os.environ["REHEARSAL_HOME"])
 roster = Path(tempfile.mkdtemp()) / "roster.csv"
 roster.write_text(f"username,left\n{user},\ncyd,\nbob,gone\n")
 environment, sites, api = dict(os.environ), {}, chi.context.RESOURCE_API_URL
-found = {}
+answers = {}
 
 
 def command(*words, program=app):
@@ -61,47 +65,76 @@ def first_cell():
             os.environ["REHEARSAL_PORTS"] = ports
 
 
-later = (site_clock().now() + timedelta(days=9)).replace(
-    minute=0, second=0, microsecond=0, tzinfo=None
-)
-WAYS = {
-    "plan": lambda: command("lease", "plan", "model"),
-    "reserve": lambda: command("lease", "reserve", "model"),
-    "up": lambda: command("lease", "up", "model"),
-    "forward": lambda: command("lease", "forward", "model"),
-    "push": lambda: command("lease", "push", "model"),
-    "pull": lambda: command("pull", "model"),
-    "release": lambda: command("lease", "release", "model"),
-    "sweep": lambda: command("lease", "sweep"),
-    "class plan": lambda: command(
-        "class", "plan", "model", roster, "--until", later, "--zone", "UTC"
-    ),
-    "class watch": lambda: command("class", "watch", "model", roster),
-    "class no-shows": lambda: command("class", "no-shows", "model", roster),
-    "class extend": lambda: command("class", "extend", "model", user),
-    "class extend cyd": lambda: command("class", "extend", "model", "cyd"),
-    "class move": lambda: command("class", "move", "model", user, "--to", later, "--zone", "UTC"),
-    "class drop": lambda: command("class", "drop", "model", roster),
-    "python -m": lambda: command("plan", "model", program=provisioning),
-    "planner": lambda: cell(lambda: planner("model").text),
-    "planner.reserve": lambda: cell(lambda: planner("model").reserve()),
-    "leased": lambda: cell(lambda: leased("model")[0].name),
-    "open_device": lambda: cell(open_device),
-    "facts": lambda: cell(lambda: facts.of_lease(lab.open_testbed(option.site), "model")),
-    "first cell": lambda: cell(first_cell),
+in_nine_days = site_clock().now() + timedelta(days=9)
+later = in_nine_days.replace(minute=0, second=0, microsecond=0, tzinfo=None)
+#: The words of each command of `msl`.
+COMMANDS = {
+    "plan": ["lease", "plan", "model"],
+    "reserve": ["lease", "reserve", "model"],
+    "up": ["lease", "up", "model"],
+    "forward": ["lease", "forward", "model"],
+    "push": ["lease", "push", "model"],
+    "pull": ["pull", "model"],
+    "release": ["lease", "release", "model"],
+    "sweep": ["lease", "sweep"],
+    "class plan": ["class", "plan", "model", roster, "--until", later, "--zone", "UTC"],
+    "class watch": ["class", "watch", "model", roster],
+    "class no-shows": ["class", "no-shows", "model", roster],
+    "class extend": ["class", "extend", "model", user],
+    "class extend cyd": ["class", "extend", "model", "cyd"],
+    "class move": ["class", "move", "model", user, "--to", later, "--zone", "UTC"],
+    "class drop": ["class", "drop", "model", roster],
 }
 
 
+def shown_plan():
+    return planner("model").text
+
+
+def planner_reserves():
+    return planner("model").reserve()
+
+
+def leased_name():
+    return leased("model")[0].name
+
+
+def facts_of_lease():
+    return facts.of_lease(lab.open_testbed(option.site), "model")
+
+
+#: What cells call.
+CELLS = {
+    "planner": shown_plan,
+    "planner.reserve": planner_reserves,
+    "leased": leased_name,
+    "open_device": open_device,
+    "facts": facts_of_lease,
+    "first cell": first_cell,
+}
+WAYS = [*COMMANDS, "python -m", *CELLS]
+
+
+def answer_of(way):
+    """Return the exit code and the words of a command or a cell."""
+    if way in CELLS:
+        return cell(CELLS[way])
+    if way == "python -m":
+        return command("plan", "model", program=provisioning)
+    return command(*COMMANDS[way])
+
+
 def arm(fault):
-    place.ask(Path(environment["REHEARSAL_HOME"]), "POST", "/faults", {"fault": f"{fault}:always"})
+    ask(HOME, "POST", "/faults", {"fault": f"{fault}:always"})
 
 
 def lead_to(address):
     """Let every site and the list of sites lie at another address."""
     chi.context.RESOURCE_API_URL = chi.hardware.RESOURCE_API_URL = address
-    chi.context._sites = {
-        name: {**site, "web": f"{address}/{site.get('uid')}"} for name, site in sites.items()
-    }
+    chi.context._sites = {}
+    for name, site in sites.items():
+        web = f"{address}/{site.get('uid')}"
+        chi.context._sites[name] = {**site, "web": web}
 
 
 def no_credentials():
@@ -139,8 +172,16 @@ SOME = {
     # In Chameleon's own Jupyter there are some.
     "no credentials": [way for way in WAYS if way != "first cell"],
     "maintenance elsewhere": [
-        *("plan", "reserve", "sweep", "class plan", "class watch", "class no-shows"),
-        *("class extend cyd", "planner", "leased", "facts"),
+        "plan",
+        "reserve",
+        "sweep",
+        "class plan",
+        "class watch",
+        "class no-shows",
+        "class extend cyd",
+        "planner",
+        "leased",
+        "facts",
     ],
     "unread calendar": [
         "plan",
@@ -152,16 +193,20 @@ SOME = {
         "leased",
     ],
 }
+NOWHERE = f"http://127.0.0.1:{closed}"
+DEAF = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+PORTAL = f"http://127.0.0.1:{portal.server_port}"
+#: What begins each outage.
 OUTAGES = {
     "no credentials": no_credentials,
-    "expired token": lambda: arm("token-401"),
-    "maintenance": lambda: arm("maintenance"),
-    "maintenance elsewhere": lambda: arm("maintenance/tacc"),
-    "unread calendar": lambda: arm("no-calendar"),
-    "nothing listens": lambda: lead_to(f"http://127.0.0.1:{closed}"),
-    "nothing answers": lambda: lead_to(f"http://127.0.0.1:{deaf.getsockname()[1]}"),
+    "expired token": partial(arm, "token-401"),
+    "maintenance": partial(arm, "maintenance"),
+    "maintenance elsewhere": partial(arm, "maintenance/tacc"),
+    "unread calendar": partial(arm, "no-calendar"),
+    "nothing listens": partial(lead_to, NOWHERE),
+    "nothing answers": partial(lead_to, DEAF),
     "no list of sites": without_list,
-    "a page for people": lambda: lead_to(f"http://127.0.0.1:{portal.server_port}"),
+    "a page for people": partial(lead_to, PORTAL),
 }
 
 sites = dict(chi.context.list_sites())
@@ -169,21 +214,23 @@ option = load_spec("model").options[1]
 adapter._PATIENCE_S = (5, 90)
 for outage, begin in OUTAGES.items():
     testbed = lab.open_testbed(option.site)
-    if not any(lease.status in ("ACTIVE", "PENDING") for lease in testbed.leases()):
-        lab.reserve(testbed, "model", option, None, site_clock().now() + timedelta(hours=3), None)
+    statuses = {lease.status for lease in testbed.leases()}
+    if statuses.isdisjoint({"ACTIVE", "PENDING"}):
+        end = site_clock().now() + timedelta(hours=3)
+        lab.reserve(testbed, "model", option, None, end, None)
     if outage == "nothing answers":
         adapter._PATIENCE_S = (5, 0.2)
     begin()
-    found[outage] = {}
+    answers[outage] = {}
     for way in SOME.get(outage, WAYS):
         # As in a new kernel: a session keeps its token.
         chi.context._session = None
         chi.context.set("region_name", "nowhere")
-        found[outage][way] = WAYS[way]()
+        answers[outage][way] = answer_of(way)
     os.environ.update(environment)
     adapter._PATIENCE_S = (5, 90)
-    place.ask(place.folder(), "DELETE", "/faults")
+    ask(HOME, "DELETE", "/faults")
     chi.context.RESOURCE_API_URL = chi.hardware.RESOURCE_API_URL = api
     chi.context._sites = {}
     chi.context.set("region_name", "nowhere")
-print("RESULT " + json.dumps(found))
+print("RESULT " + json.dumps(answers))

@@ -1,9 +1,11 @@
-"""Traced matrices count what was done to them, and a small cache and a warp make of it what can be reckoned by hand."""
+"""Traced matrices count what was done to them, and a small cache and a warp make of it what can be
+reckoned by hand.
+"""
 
 import numpy as np
 import pytest
 
-from labs.optimize.traced import (
+from labs.judge.traced import (
     CACHE_LINES,
     LINE_NUMBERS,
     Touch,
@@ -30,16 +32,16 @@ def test_rows_fetch_each_line_once_and_columns_one_for_each_number():
 
 def test_the_line_unused_longest_leaves():
     """One line more than there is room for, and the first is gone; what was used since stays."""
-    (one,) = traced(np.zeros((CACHE_LINES + 1, LINE_NUMBERS)))
+    (matrix,) = traced(np.zeros((CACHE_LINES + 1, LINE_NUMBERS)))
     for row in range(CACHE_LINES):
-        one[row, 0] = 1
-    assert one[0, 1] == 0
-    one[CACHE_LINES, 0] = 1
-    assert one.fetched() == CACHE_LINES + 1
-    assert one[0, 2] == 0
-    assert one.fetched() == CACHE_LINES + 1, "row 0 was used since"
-    assert one[1, 1] == 0
-    assert one.fetched() == CACHE_LINES + 2, "row 1 had left"
+        matrix[row, 0] = 1
+    assert matrix[0, 1] == 0
+    matrix[CACHE_LINES, 0] = 1
+    assert matrix.fetched() == CACHE_LINES + 1
+    assert matrix[0, 2] == 0
+    assert matrix.fetched() == CACHE_LINES + 1, "row 0 was used since"
+    assert matrix[1, 1] == 0
+    assert matrix.fetched() == CACHE_LINES + 2, "row 1 had left"
 
 
 def test_parts_of_a_matrix_write_into_its_log_and_its_numbers():
@@ -49,10 +51,9 @@ def test_parts_of_a_matrix_write_into_its_log_and_its_numbers():
     row += a[0, 1] * b[0]
     b[0] += 1
     assert b.values.tolist() == [[2, 2], [8, 9]]
-    assert [(one.place, one.is_write) for one in b.log] == [
-        *((0, False), (1, False), (2, False), (3, False), (2, True), (3, True)),
-        *((0, False), (1, False), (0, True), (1, True)),
-    ]
+    row_1_added = [(0, False), (1, False), (2, False), (3, False), (2, True), (3, True)]
+    row_0_added = [(0, False), (1, False), (0, True), (1, True)]
+    assert [(touch.place, touch.is_write) for touch in b.log] == row_1_added + row_0_added
 
 
 @pytest.mark.parametrize(
@@ -66,10 +67,12 @@ def test_numpys_own_product_is_refused(product):
 
 
 def test_a_warp_is_32_threads_at_one_line_in_one_turn():
-    """Neighbours share sectors, strangers do not; another turn, line or warp is another instruction."""
+    """Neighbours share sectors, strangers do not; another turn, line or warp is another
+    instruction.
+    """
     row = [Touch(place, False, (0, 0, 0), place, 7, 1) for place in range(64)]
     column = [Touch(64 * thread, False, (0, 0, 0), thread, 7, 2) for thread in range(32)]
-    found = instructions([*row, *column])
-    assert [len(one) for one in found.values()] == [32, 32, 32]
-    assert [sectors(one) for one in found.values()] == [4, 4, 32]
+    touches_of = instructions([*row, *column])
+    assert [len(touches) for touches in touches_of.values()] == [32, 32, 32]
+    assert [sectors(touches) for touches in touches_of.values()] == [4, 4, 32]
     assert transactions([*row, *column]) == 40

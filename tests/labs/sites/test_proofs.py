@@ -1,4 +1,6 @@
-"""Proofs of leases: they name nobody, and take the place of a guess; a rehearsal's counts for nothing."""
+"""Proofs of leases: they name nobody, and take the place of a guess; a rehearsal's counts for
+nothing.
+"""
 
 import json
 import re
@@ -6,31 +8,34 @@ from pathlib import Path
 
 import pytest
 
+from labs.sites import images, proofs, spec
 from labs.workspace import PROJECT_DIR
 from provisioning.setup.record import Record
 from provisioning.setup.steps import steps_for
-from provisioning.sites import images, proofs, spec
 
 SPEC = spec.load_spec("system")
 OPTION = SPEC.options[0]
 GPU = "Tesla P100-PCIE-16GB, compute capability 6.0, 16384 MiB"
 #: As `msl lease proof` writes it.
 DOCUMENT = {
-    **{
-        "rehearsed": False,
-        "date": "2026-12-03",
-        "part": "system",
-        "site": OPTION.site,
-        "type": OPTION.type,
-    },
+    "rehearsed": False,
+    "date": "2026-12-03",
+    "part": "system",
+    "site": OPTION.site,
+    "type": OPTION.type,
     "image": OPTION.image,
+    "state": "done",
     "facts": {
         "system": "Ubuntu 24.04, glibc 2.39, Python 3.12.3",
         "driver": "NVIDIA 570.86.15",
         "processor": "Xeon",
     },
-    **{"gpus": [GPU] * 2, "versions": {"torch": "2.9.1+cu126"}, "lacks": ["jq"]},
+    "gpus": [GPU] * 2,
+    "versions": {"torch": "2.9.1+cu126"},
+    "lacks": ["jq"],
     "steps": {"server": {"attempts": 1, "spent_s": 1234.5, "usual_s": 600.0}},
+    "jobs": {"docker": {"state": "ended", "exit_code": 0, "seconds": 240}},
+    "silent": "",
     "refused": ["P3-GPU-02, reported on 2026-12-02"],
     "deviations": ["driver: NVIDIA 570.86.15; expected: nvidia-driver-560"],
 }
@@ -39,12 +44,17 @@ DOCUMENT = {
 def test_what_a_lease_has_shown_takes_the_place_of_what_was_guessed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """For its own machine and its own image; the newest proof's facts, and nothing of a rehearsal's."""
+    """For its own machine and its own image; the newest proof's facts, and nothing of a
+    rehearsal's or of a set-up that failed.
+    """
     monkeypatch.setattr(proofs, "FOLDER", tmp_path)
     monkeypatch.setattr(proofs, "_proofs", proofs._proofs.__wrapped__)  # read anew each time
     before = images.commands(OPTION.image)
     (tmp_path / "rehearsed.json").write_text(
         json.dumps(DOCUMENT | {"rehearsed": True, "date": "2027-01-01"})
+    )
+    (tmp_path / "failed.json").write_text(
+        json.dumps(DOCUMENT | {"state": "failed", "date": "2027-01-02", "gpus": []})
     )
     assert spec.load_file.__wrapped__("system") == spec.load_file("system")
     assert OPTION.hardware.endswith("(not run yet)")
@@ -63,27 +73,24 @@ def test_what_a_lease_has_shown_takes_the_place_of_what_was_guessed(
 @pytest.mark.parametrize(
     "secret",
     [
-        *(
-            "129.114.1.20",
-            "fe80::1",
-            "fa:16:3e:01:02:03",
-            "ada@uni.edu",
-            "/home/ada/x",
-            "https://hub/user",
-        ),
-        *(
-            "ssh-rsa AAA",
-            "GPU-8c3f01ab-77d2-4f6e",
-            "5f4dcc3b5aa765d61d83",
-            "gAAAAABk3x_9QmZ1Yw8rT0pL5sVn2HbX7c",
-        ),
+        "129.114.1.20",
+        "fe80::1",
+        "fa:16:3e:01:02:03",
+        "ada@uni.edu",
+        "/home/ada/x",
+        "https://hub/user",
+        "ssh-rsa AAA",
+        "GPU-8c3f01ab-77d2-4f6e",
+        "5f4dcc3b5aa765d61d83",
+        "gAAAAABk3x_9QmZ1Yw8rT0pL5sVn2HbX7c",
     ],
 )
 def test_no_text_of_a_proof_may_name_anybody_or_open_anything(secret: str):
     """Neither a key nor a value, however deep."""
     whole = json.dumps(DOCUMENT)
     assert proofs.read(whole) == DOCUMENT
-    for place in (found.end() for found in re.finditer(r'(: |\[|\{|, )"', whole)):
+    for text_begins in re.finditer(r'(: |\[|\{|, )"', whole):
+        place = text_begins.end()
         with pytest.raises(ValueError, match="looks like an address"):
             proofs.read(f"{whole[:place]}{secret} {whole[place:]}")
     with pytest.raises(ValueError, match="has the fields"):
@@ -91,7 +98,9 @@ def test_no_text_of_a_proof_may_name_anybody_or_open_anything(secret: str):
 
 
 def test_a_steps_seconds_add_up_on_one_lease_and_begin_anew_on_another(tmp_path: Path):
-    """A second run only looks, and so its last attempt is short; another lease's machine boots anew."""
+    """A second run only looks, and so its last attempt is short; another lease's machine boots
+    anew.
+    """
     record = Record(tmp_path / "record.json")
     for lease, *booted_s in (("first", 600.0, 0.2), ("second", 5.0)):
         for seconds in booted_s:
@@ -104,6 +113,13 @@ def test_the_form_asks_for_what_the_command_writes_and_every_proof_that_came_can
     """Command and folder are the same in form and code; none that came is a rehearsal's."""
     form = (PROJECT_DIR / ".github/ISSUE_TEMPLATE/first-lease.yml").read_text()
     assert all(
-        words in form for words in ("msl lease proof PART", "workspace/proofs/", "`rehearsed-`")
+        words in form
+        for words in (
+            "msl lease proof PART",
+            "msl lease up PART --record",
+            "workspace/proofs/",
+            "-answers.json",
+            "`rehearsed-`",
+        )
     )
     assert [proof for proof in proofs._proofs() if proof["rehearsed"]] == []

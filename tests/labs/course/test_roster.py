@@ -4,7 +4,7 @@ from datetime import datetime, time
 
 import pytest
 
-from provisioning.classroom.roster import RosterError, Times, read_roster, read_times, short_name
+from labs.course.roster import RosterError, Times, read_roster, read_times, short_name
 
 
 def roster(tmp_path, text: str, encoding="utf-8"):
@@ -14,11 +14,13 @@ def roster(tmp_path, text: str, encoding="utf-8"):
 
 
 def test_a_spreadsheets_roster_is_read(tmp_path):
-    """Byte-order mark, other columns, capitals, quotes; and a name is what the Hub makes of the address."""
+    """Byte-order mark, other columns, capitals, quotes; and a name is what the Hub makes of the
+    address.
+    """
     path = roster(
         tmp_path, 'Name,Email,Section\n"Lovelace, Ada",Ada@x.edu,2\nBob,bob_2@x.edu,\n', "utf-8-sig"
     )
-    assert [(one.name, one.full_name) for one in read_roster(path)] == [
+    assert [(student.name, student.full_name) for student in read_roster(path)] == [
         ("ada-x-edu", "Lovelace, Ada"),
         ("bob-2-x-edu", "Bob"),
     ]

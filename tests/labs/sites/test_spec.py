@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -10,23 +11,23 @@ from pathlib import Path
 
 import pytest
 
+from chameleon_rehearsal.catalogue import catalogue
 from labs.course import assignment as course
-from provisioning.classroom.roster import short_name
+from labs.course.roster import owner_name, short_name
+from labs.sites.spec import PARTS, load_spec, resource_name
 from provisioning.node import __file__ as node_package
-from provisioning.rehearsal.catalogue import catalogue
 from provisioning.setup.steps import steps_for
-from provisioning.sites.spec import PARTS, load_spec, owner_name, resource_name
-from tests.provisioning.rehearsed import ROOT
+from tests.provisioning.rehearsed import REHEARSAL, ROOT
 
 OPTIONS = [option for part in PARTS for option in load_spec(part).options]
 SITES = {option.site for option in OPTIONS}
 #: Prints what each part runs on, and what can be rehearsed, by site.
 KNOWN = """
 import dataclasses, json
-from provisioning.rehearsal.catalogue import catalogue
-from provisioning.sites.spec import PARTS, load_spec
+from labs.sites.spec import PARTS, load_file
+from chameleon_rehearsal.catalogue import catalogue
 known = {}
-for option in (option for part in PARTS for option in load_spec(part).options):
+for option in (option for part in PARTS for option in load_file(part).options):
     known.setdefault(option.site, []).append(dataclasses.asdict(option))
 for where, site in catalogue().sites.items():
     known[site.name].append([group.type for group in catalogue().groups if group.site == where])
@@ -36,7 +37,9 @@ print(json.dumps(known))
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_option_is_complete(part):
-    """Each option names a machine folder that exists, an image, and what changes; the first changes nothing."""
+    """Each option names a machine folder that exists, an image, and what changes; the first changes
+    nothing.
+    """
     spec = load_spec(part)
     assert spec.options[0].changes == ""
     for number, option in enumerate(spec.options):
@@ -80,21 +83,28 @@ def test_an_unknown_place_lists_the_known_ones():
     ],
 )
 def test_owner_is_fit_for_resource_names(environ, name):
-    """Letters, digits and hyphens only, and the same for an address and for what the Hub makes of it."""
+    """Letters, digits and hyphens only, and the same for an address and for what the Hub makes of
+    it.
+    """
     assert owner_name(environ) == name
     assert resource_name("edge", owner_name(environ)) == f"serve-edge-{name}"
 
 
 def known(root: Path) -> dict[str, list]:
-    return json.loads(subprocess.check_output([sys.executable, "-c", KNOWN], cwd=root))
+    # The rehearsal of that folder, and not of the one that is installed.
+    environment = os.environ | {"PYTHONPATH": str(root / REHEARSAL.relative_to(ROOT))}
+    command = [sys.executable, "-c", KNOWN]
+    return json.loads(subprocess.check_output(command, cwd=root, env=environment))
 
 
 def strings(path: Path) -> set[str]:
     """Return the strings of a module, without what only people read."""
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-    told = {node.value for node in nodes if isinstance(node, ast.Expr)}
+    statements = {node.value for node in nodes if isinstance(node, ast.Expr)}
     return {
-        str(node.value) for node in nodes if isinstance(node, ast.Constant) and node not in told
+        str(node.value)
+        for node in nodes
+        if isinstance(node, ast.Constant) and node not in statements
     }
 
 
@@ -104,43 +114,41 @@ def strings(path: Path) -> set[str]:
 def test_a_site_leaves_and_comes_back_by_the_tables_that_the_contributors_page_names(
     tmp_path, site
 ):
-    """No program names it, or a machine that it alone has; without it every other site is as it was."""
+    """No program names it, or a machine that it alone has; without it every other site is as it
+    was.
+    """
     _, _, page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("**A site**")
-    patterns = re.findall(r"`(provisioning/[\w/*]+\.toml)`", page.partition("\n## ")[0])
-    shutil.copytree(
-        ROOT / "provisioning",
-        tmp_path / "provisioning",
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
+    patterns = re.findall(r"`((?:labs|provisioning)/[\w/*]+\.toml)`", page.partition("\n## ")[0])
+    for room in ["labs", "provisioning"]:
+        caches = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / room, tmp_path / room, ignore=caches)
     files = {
         path: path.read_text(encoding="utf-8")
         for pattern in patterns
         for path in tmp_path.glob(pattern)
     }
-    mine, others = (
-        {(o.type, o.image) for o in OPTIONS if (o.site == site) is own} for own in (True, False)
-    )
-    alone = {word for pair in mine for word in pair} - {
-        word for pair in others for word in pair
-    } | {site}
-    where = next(one.where for one in catalogue().sites.values() if one.name == site)
-    row = re.compile(
-        rf'^(site|name) = "({"|".join(map(re.escape, alone | {where}))})"$', re.MULTILINE
-    )
+    of_site = set()
+    of_others = set()
+    for option in OPTIONS:
+        hardware = of_site if option.site == site else of_others
+        hardware.update([option.type, option.image])
+    alone = of_site - of_others | {site}
+    (catalogued,) = [row for row in catalogue().sites.values() if row.name == site]
+    words = "|".join(re.escape(word) for word in alone | {catalogued.where})
+    names_it = re.compile(rf'^(site|name) = "({words})"$', re.MULTILINE)
     for path, text in files.items():
-        path.write_text(
-            "".join(
-                table for table in re.split(r"^(?=\[)", text, flags=re.M) if not row.search(table)
-            )
-        )
+        tables = re.split(r"^(?=\[)", text, flags=re.M)
+        path.write_text("".join(table for table in tables if not names_it.search(table)))
     here = known(ROOT)
     assert known(tmp_path) == {name: has for name, has in here.items() if name != site}
-    modules = [
-        path for room in ("provisioning", "labs", "grading") for path in (ROOT / room).rglob("*.py")
-    ]
-    assert [
-        path for path in modules if any(word in text for text in strings(path) for word in alone)
-    ] == []
+    naming = []
+    for room in ("provisioning", "labs", "grading"):
+        for path in (ROOT / room).rglob("*.py"):
+            if path.is_relative_to(REHEARSAL / "tests"):
+                continue
+            if any(word in text for text in strings(path) for word in alone):
+                naming.append(path)
+    assert naming == []
     for path, text in files.items():
         path.write_text(text)
     assert known(tmp_path) == here
@@ -150,11 +158,13 @@ def test_a_site_leaves_and_comes_back_by_the_tables_that_the_contributors_page_n
 
 
 def test_a_lease_may_carry_a_pseudonym(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Made of the course's words and the account: the same on the student's computer and on the instructor's."""
-    said = course.PATH.read_text().replace(
+    """Made of the course's words and the account: the same on the student's computer and on the
+    instructor's.
+    """
+    assignment = course.PATH.read_text().replace(
         "[course]", '[course]\npseudonyms = "two forks and a spoon"'
     )
-    (tmp_path / "assignment.toml").write_text(said)
+    (tmp_path / "assignment.toml").write_text(assignment)
     named = resource_name("edge", "ada-uni-edu")
     monkeypatch.setattr(course, "PATH", tmp_path / "assignment.toml")
     monkeypatch.setenv("LABS_OWNER", "ada_uni_edu")
