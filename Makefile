@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONSAFEPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab rehearse test front-door machines check pins notebooks site assets bench emulate pictures grade-demo clean compiler-hint test-hint
+.PHONY: help setup lab rehearse test test-all front-door machines check pins notebooks site assets bench emulate pictures grade-demo clean compiler-hint test-hint
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -43,13 +43,17 @@ lab: setup ## Open the course in JupyterLab; its options go in ARGS="--port 9000
 rehearse: setup ## Run the course's notebooks solved, top to bottom, and print the scoreboard
 	@$(BIN)/python -m grading rehearse $(ARGS)
 
-# On three workers (tests/conftest.py says what stays together): one of them mostly waits for clocks and polls.
-PYTEST = $(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+# On three workers (tests/conftest.py says what stays together): one of them mostly waits for clocks and polls. Without
+# nbval's plugin, which takes each worker seconds to import; its own tests start it in a process apart.
+PYTEST = $(BIN)/python -m pytest -p no:nbval --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 # Where the machines' tests lie: collecting all the others takes longer.
 MACHINES = tests/emulation tests/labs/serve/ray tests/notebooks tests/provisioning
 
 test: setup test-hint ## Run the tests; pytest's options go in ARGS="-x tests/labs"
-	@$(PYTEST) -m 'not machine' $(ARGS)
+	@$(PYTEST) -m 'not machine and not slow' $(ARGS)
+
+test-all: setup test-hint ## Run all tests, what is slow and the machines' too
+	@$(PYTEST) $(ARGS)
 
 front-door: setup ## Test what everybody meets first, on this Python: set-up, msl, the ledger, taking a hand-in
 	@$(BIN)/python -m provisioning.front.command doctor
@@ -59,7 +63,7 @@ machines: setup ## Test the machines: each part as a student does it, under each
 	@$(PYTEST) -m machine $(MACHINES) $(ARGS)
 
 check: setup ## Lint, format, types, spelling, fresh notebook twins
-	@$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check . && $(BIN)/python -m mypy && $(BIN)/python -m codespell_lib && $(BIN)/python -m grading build --check
+	@$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check . && $(BIN)/python -m mypy && $(BIN)/python -m tests.typed && $(BIN)/python -m codespell_lib && $(BIN)/python -m grading build --check
 
 # Newer versions of all packages but PyTorch and what comes with its builds; nodes have pins of their own.
 pins: setup ## Bring all pins but PyTorch's up to date, install them and prove them (make check test)
