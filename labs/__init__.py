@@ -1,4 +1,4 @@
-"""What the course's notebooks import: data, models, measurement, optimizers, widgets."""
+"""The library of the course's notebooks: data, models, measurement, optimizers, widgets."""
 
 import sys
 

@@ -111,9 +111,7 @@ class Chart(Shown):
         rows: Sequence[Row],
         footer: str,
     ) -> None:
-        """Put the parts together; the sentence says what there is to see, as the description for
-        screen readers.
-        """
+        """Put the parts together; the sentence describes the chart for screen readers."""
         heading = alt.TitleParams(title, anchor="start", frame="group", fontSize=15, offset=12)
         heading.subtitle = subtitle
         heading.subtitleFontSize = 12
@@ -289,14 +287,14 @@ def _data(rows: Iterable[Mapping]) -> alt.InlineData:
 
 
 def _tips(*fields: str) -> list[alt.Tooltip]:
-    """Return tooltips of fields that hold written values ('2.69 ms'); the field's name is what is
-    read.
+    """Return tooltips of fields that hold written values ('2.69 ms'); the field's name is the
+    label.
     """
     return [alt.Tooltip(f"{field}:N", title=field) for field in fields]
 
 
 def _axis_scale(low: float, high: float) -> alt.Scale:
-    """Return a scale with some room at both ends, logarithmic where they lie far apart."""
+    """Return a scale with some room at both ends, logarithmic if it spans a wide range."""
     if high > 6 * low > 0:
         ends = [low / 1.15, high * 1.15]
         return alt.Scale(type="log", domain=ends, nice=False)

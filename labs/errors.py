@@ -1,15 +1,13 @@
-"""Errors that a student or instructor can act on: what happened, the likely mistake, and the way
-out.
-"""
+"""Errors that a student or instructor can act on: the event, the likely mistake, and the fix."""
 
 
 class CourseError(Exception):
     """Something that a student or instructor can act on.
 
     Args:
-        what: what was observed, in one sentence with the names and statuses that were seen.
+        what: the observation, in one sentence with the names and statuses that were seen.
         likely: the likely mistake; the class's own sentence when left out.
-        way_out: what to do next; the class's own sentence when left out.
+        way_out: the next step; the class's own sentence when left out.
 
     Attributes:
         shown: True when a widget shows the whole message already, so that the cell adds nothing to

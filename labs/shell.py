@@ -75,8 +75,7 @@ def other_course(start: Path) -> Path | None:
 
 
 def belongs_elsewhere(what: str, folder: Path, *, notebook: bool = False) -> str:
-    """Return the sentence for who uses this environment on another folder of the course, and the
-    line that helps.
+    """Return a warning that this environment belongs to another folder of the course, and the fix.
 
     Args:
         what: The file in the other folder, as the sentence's subject, such as "This notebook".
@@ -117,7 +116,7 @@ def _typed(program: Path) -> str:
 
 
 def _in_terminal() -> bool:
-    """Return whether this process is the reader's own command, and neither a kernel nor Jupyter's
+    """Return whether this process is the reader's own command: not a kernel, not Jupyter's
     server.
     """
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()

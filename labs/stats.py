@@ -1,12 +1,12 @@
-"""Statistics of measured samples: percentiles, and intervals that hold the true value as often as
-they say.
+"""Statistics of measured samples: percentiles, and intervals that hold the true value at their
+stated rate.
 
-Raw samples are what is kept (see ``labs.records``); everything here is derived from them and can be
-derived again. ``tests/labs/test_stats_coverage.py`` simulates each interval and prints how often it
-holds the truth.
+Records keep raw samples (see ``labs.records``); everything here can be derived from them again.
+``tests/labs/test_stats_coverage.py`` simulates each interval and prints the rate at which it holds
+the truth.
 
-Only numpy is needed: intervals are also worked out on devices and nodes whose environments have no
-scipy.
+Only numpy is needed, because devices and nodes compute intervals too, and their environments have
+no scipy.
 """
 
 import math
@@ -152,16 +152,15 @@ def median_interval(samples: Samples, *, q: float = 50) -> Interval:
     """Return a percentile of independent samples with a distribution-free 95 % interval.
 
     The number of samples below the true percentile is binomial, so two ranks enclose it with the
-    wanted confidence whatever the distribution looks like. Cheap enough to be asked after every
-    block of a measurement.
+    wanted confidence for any distribution. It is cheap enough to run after every block of a
+    measurement.
 
-    It says how precisely *this run* was measured. Requests that waited in one queue are not
-    independent (take ``steady_interval``), and two runs of two options are compared side by side
-    (``ratio_of_medians``).
+    It shows the precision of *this run*. Requests that waited in one queue are not independent; use
+    ``steady_interval`` for them. To compare two runs of two options, use ``ratio_of_medians``.
 
-    Where there are too few samples for an extreme percentile, no sample is sure to lie beyond it:
-    that end of the interval is then the largest (or smallest) sample, and too near. A p99 takes 368
-    samples, a p95 72.
+    With too few samples for an extreme percentile, perhaps no sample is beyond it. That end of the
+    interval is then the largest (or smallest) sample, and too near. A p99 needs 368 samples, a p95
+    needs 72.
 
     Source: Le Boudec, 'Performance Evaluation of Computer and Communication Systems', theorem 2.1
     (normal approximation of the binomial ranks).
@@ -208,14 +207,14 @@ def proportion_interval(successes: int, trials: int) -> Interval:
 
 
 def accuracy_interval(right: Samples, groups: Sequence[int] | None = None) -> Interval:
-    """Return the share of right answers with a 95 % interval over drawings, where it knows them.
+    """Return the share of right answers with a 95 % interval over drawings, if they are known.
 
-    Wilson's interval of as many independent images as say the same: images of one drawing stand or
-    fall together.
+    It is Wilson's interval for the effective number of independent images, because images of one
+    drawing stand or fall together.
 
     Args:
         right: 1 (or True) for each image that was right, else 0.
-        groups: Which drawing each image shows; each image is one of its own when None.
+        groups: Which drawing each image shows; when None, each image shows a different one.
 
     Raises:
         ValueError: There are no images.
@@ -248,17 +247,16 @@ def paired_proportions(
 ) -> Paired:
     """Return how much more often the first option is right than the second, image by image.
 
-    Images that show one drawing stand or fall together, so drawings are what is counted where
-    ``groups`` names them: what was sampled is 182 drawings then, and not 660 images. One test gives
-    interval and p value, so that they never disagree: 0 lies in the interval exactly if p is 0.05
-    or more.
+    Images that show one drawing stand or fall together. If ``groups`` names the drawings, the
+    sample is therefore 182 drawings, and not 660 images. One test gives interval and p value, so
+    they always agree: the interval contains 0 exactly if p is 0.05 or more.
 
-    The test tosses the sign of each drawing's difference, less the shift that is asked about, and
-    counts how often the sum is as large as it is. For one toss, the shifts at which it is lie
-    between two roots that surround the estimate, so each end of the interval is a quantile of these
-    roots, and nothing is searched for. A drawing of average size is added to each side: the
-    differences are rare, and answers that are equal on few drawings are no proof that nothing is
-    lost.
+    For a given shift, the test takes each drawing's difference minus the shift, and tosses its
+    sign. It counts the tosses whose sum is at least as large as the observed sum. For one toss,
+    this holds for shifts between two roots that surround the estimate. So each end of the interval
+    is a quantile of these roots, and needs no search. The test adds a drawing of average size to
+    each side, because differences are rare, and equal answers on few drawings do not prove that
+    accuracy is kept.
 
     Args:
         right_a: 1 (or True) for each image that the first had right, else 0.
@@ -266,10 +264,10 @@ def paired_proportions(
         groups: Which drawing each image shows; each image is one of its own when None.
 
     Raises:
-        ValueError: They were not shown equally many images, or none.
+        ValueError: The numbers of images differ, or are 0.
 
-    Source: sign-flip test, Fisher's randomization, exact for up to 20,000 different tosses, else
-    with 9,999 of them (seed 0); its inversion, Lehmann and Romano, 'Testing Statistical
+    Source: sign-flip test, Fisher's randomization, exact for up to 20,000 different tosses,
+    otherwise with 9,999 of them (seed 0); its inversion, Lehmann and Romano, 'Testing Statistical
     Hypotheses', section 5.12; the added drawings, Bonett and Price, 'Adjusted Wald Confidence
     Interval for a Difference of Binomial Proportions Based on Paired Data' (2012).
     """
@@ -296,7 +294,7 @@ def paired_proportions(
 
 
 def _roots(differences: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the shifts, (2, tosses), at which each toss is as uneven as was seen, and its weight.
+    """Return the shifts, (2, tosses), at which each toss is as uneven as the data, and its weight.
 
     With signs e, ``|sum(e (d - shift s))| >= |sum(d - shift s)|`` holds between
     ``(D - A) / (S - B)`` and ``(D + A) / (S + B)``, where D, S, A and B are the sums of d, s, e d
@@ -338,7 +336,7 @@ def _tosses(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _binomial_shares(count: int) -> np.ndarray:
-    """Return the probability of 0, 1, … up to ``count`` heads in as many fair tosses."""
+    """Return the probability of 0, 1, … up to ``count`` heads in ``count`` fair tosses."""
     ways = [math.comb(count, heads) for heads in range(count + 1)]
     return np.array([way / 2**count for way in ways])
 
@@ -356,13 +354,13 @@ def _end(roots: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
 def mean_interval(values: Samples) -> Interval:
     """Return the mean of values in the order in which they were measured, with an interval.
 
-    Values next to each other may be alike, since the machine was in the same mood: n of them then
-    say no more than a smaller number of independent ones. That number is worked out from their
-    lag-1 autocorrelation, which short series show too small by about (1 + 4 r) / n, so it is raised
-    by that much first. From eight values on; fewer are taken as independent.
+    Values next to each other may be alike, since the machine was in the same state. Then n values
+    are worth a smaller number of independent ones. This number follows from their lag-1
+    autocorrelation r. In short series, r is too small by about (1 + 4 r) / n, so this is added
+    first. Fewer than eight values are taken as independent.
 
     Args:
-        values: Two at least, such as the log ratios of rounds, or the means of blocks of a run.
+        values: At least two, such as the log ratios of rounds, or the means of blocks of a run.
 
     Raises:
         ValueError: There are fewer than two.
@@ -383,17 +381,18 @@ def ratio_of_medians(
     numerator: Sequence[Sequence[float]],
     denominator: Sequence[Sequence[float]],
 ) -> Ratio:
-    """Return how many times larger one median is than another, from interleaved blocks.
+    """Return the ratio of two medians, from interleaved blocks.
 
-    The ratio is taken in each round, of blocks that ran next to each other and saw the same
-    machine, and averaged over the rounds (as logarithms, so that A over B and B over A agree)
-    without the largest and the smallest, so that one bad round of twenty moves nothing.
+    Each round gives one ratio, of blocks that ran next to each other and saw the same machine. The
+    result is the mean of these ratios, as logarithms, so that A over B and B over A agree. The mean
+    leaves out the largest and the smallest ratio, so one bad round of twenty has no effect.
     Neighbouring rounds that are alike widen the interval, by three quarters at most. With 20 rounds
     it holds the truth 93 to 97 times of a hundred (``tests/labs/test_stats_coverage.py``).
 
     Args:
         numerator: Blocks of samples of one option, in the order in which they ran.
-        denominator: As many blocks of the other, each run right after (or before) its partner.
+        denominator: The same number of blocks of the other, each run right after (or before) its
+            partner.
 
     Raises:
         ValueError: The two sides have different numbers of blocks, or fewer than two.
@@ -482,13 +481,12 @@ def quotient(numerator: Interval, denominator: Interval) -> Interval:
 
 
 def steady_interval(samples: Samples, *, q: float = 95) -> Interval:
-    """Return a percentile of samples in time order whose neighbours are alike, such as a closed
-    loop's latencies.
+    """Return a percentile of samples whose neighbours are alike, such as a closed loop's latencies.
 
-    The run is cut into ten blocks. A percentile x is believed where the share of samples at or
-    below x, block by block, agrees with q (Student's t, with the blocks' own autocorrelation and
-    skewness corrected for). Where fewer than twenty samples lie beyond the percentile there is no
-    interval: a p95 takes 400 samples.
+    The run is cut into ten blocks. The interval holds every x for which the blocks' shares of
+    samples at or below x agree with q. The test is Student's t, corrected for the blocks' own
+    autocorrelation and skewness. With fewer than twenty samples beyond the percentile there is no
+    interval: a p95 needs 400 samples.
 
     Args:
         samples: In the order in which they were taken.
@@ -608,11 +606,10 @@ def _medians(blocks: tuple[tuple[float, ...], ...]) -> np.ndarray:
 
 @lru_cache(maxsize=1024)
 def _student(p: float, freedom: float) -> float:
-    """Return the ``p``-quantile of Student's t distribution, p above one half, for any degrees of
-    freedom from 1 on.
+    """Return the ``p``-quantile of Student's t, p above one half, for degrees of freedom from 1 on.
 
-    With t = √ν / tan φ its density becomes sin(φ) ** (ν - 1), which is summed up from the far end
-    of the tail, φ = 0, over a grid that is finest there (φ = u² π / 2).
+    With t = √ν / tan φ its density becomes sin(φ) ** (ν - 1). The sum begins at the far end of the
+    tail, φ = 0, over a grid that is finest there (φ = u² π / 2).
     """
     u = np.linspace(0.0, 1.0, 4_001)
     sines = np.sin(u**2 * (math.pi / 2))

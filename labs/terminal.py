@@ -21,7 +21,7 @@ def id_of(what: str, text: str, titles: Mapping[str, str], way_out: str) -> str:
         way_out: The hint if no id and no title is near.
 
     Raises:
-        typer.BadParameter: There is nothing of this name; the message has the nearest.
+        typer.BadParameter: Nothing has this name; the message gives the nearest name.
     """
     ids = {}
     for id, title in titles.items():

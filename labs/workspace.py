@@ -1,5 +1,5 @@
-"""Where things lie: the checkout, a student's own results, and the cache for what was fetched or
-made.
+"""The course's folders: the checkout, a student's own results, and the cache for fetched and built
+files.
 """
 
 import os
@@ -26,8 +26,8 @@ STUB = "Your turn: replace this line."
 def deeper_packages(root: Path = PROJECT_DIR) -> dict[str, Path]:
     """Return the folder of each deep dive's package by the lesson's id.
 
-    It lies in the lesson's folder, which only a checkout of the authors' has. Elsewhere there are
-    none to return: the packages are plain folders in ``labs/deeper``.
+    It is in the lesson's folder, which exists only in the authors' checkout. Otherwise the result
+    is empty: the packages are plain folders in ``labs/deeper``.
     """
     modules = sorted(root.glob("notebooks/source/[0-9]_*/deeper/*/*/__init__.py"))
     return {path.parent.name: path.parent for path in modules}

@@ -1,8 +1,8 @@
 """One way to a model or data set by name: `labs.assets.model("food11-mini-mobilenetv2")`.
 
-Without a name, `dataset()` and `model()` give the course's pair: the real Food-11 with its
-published model where an address is set (`labs/assets/published.py` says how), and the small ones of
-the checkout elsewhere.
+Without a name, `dataset()` and `model()` give the course's pair. If an address is set (see
+`labs/assets/published.py`), this is the real Food-11 with its published model. Otherwise it is the
+small pair of the checkout.
 
 Files of the checkout are compared with the manifest once in each process. Other files are
 downloaded, checked, unpacked without running their content, and stored in a cache
@@ -33,7 +33,8 @@ def default(kind: str) -> str:
 
 
 def dataset(name: str | None = None) -> Path:
-    """Return the folder of a data set in Food-11's form, checked, and fetched first if need be.
+    """Return the folder of a data set in Food-11's form, checked; fetch the data set first if it is
+    missing.
 
     Args:
         name: `food11-mini` (comes with the checkout) or `food11` (fetched); the course's when None.
@@ -51,8 +52,8 @@ def dataset(name: str | None = None) -> Path:
 def drawings(split: str, name: str | None = None) -> list[int]:
     """Return which drawing each picture of a split shows, in the order of ``labs.data.dataset``.
 
-    Several pictures show one drawing and stand or fall together. If nothing is known of it, as of
-    the real Food-11, the list is empty.
+    Several pictures show one drawing and stand or fall together. If the drawings are unknown, as
+    for the real Food-11, the list is empty.
 
     Args:
         name: Of the data set; the course's when None.

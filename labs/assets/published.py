@@ -1,9 +1,9 @@
 """The real Food-11 and the course's published model, fetched from the one address that an
 instructor sets.
 
-Nothing is fetched until you say from where. Put the files as they are published, `Food-11.zip`,
-`food11.pth` and `food11.onnx`, into one folder of a server or an object store, and set its address,
-with the SHA-256 of `Food-11.zip` behind it as in pip's links (optional, recommended):
+Nothing is fetched until you set an address. Put the published files, `Food-11.zip`, `food11.pth`
+and `food11.onnx`, unchanged into one folder of a server or an object store. Set its address,
+followed by the SHA-256 of `Food-11.zip` as in pip's links (optional, recommended):
 
     SERVING_LABS_ASSETS_URL=https://…/folder/#sha256=…
 

@@ -46,8 +46,8 @@ def run(
         list[str] | None, typer.Argument(help="What follows it on its command line.")
     ] = None,
 ) -> None:
-    """Run a script in the environment that fits this machine's GPU, made first if need be; without
-    one, in this.
+    """Run a script in the environment that fits this machine's GPU, or in this one without a GPU. A
+    missing environment is made first.
     """
     try:
         if name := for_gpu():

@@ -32,12 +32,11 @@ def sustained(
     heat: Callable[[], Heat] = read_heat,
     on_progress: OnProgress = silent,
 ) -> Measurement:
-    """Return a latency record of requests without pauses, with the processor's state in each
-    window.
+    """Return a latency record of requests without pauses, with the processor's state per window.
 
-    ``details["windows"]`` holds, for each window, its end in seconds since the start, its median
-    latency, how many pictures it answered, and temperature, clock and throttle flags as far as the
-    machine tells them.
+    ``details["windows"]`` holds for each window: its end in seconds since the start, its median
+    latency, the number of answered pictures, and temperature, clock and throttle flags if the
+    machine reports them.
 
     Args:
         images: One request, float32 (N, 3, H, W).

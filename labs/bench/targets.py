@@ -2,9 +2,9 @@
 
 A *target* is an ``onnxruntime.InferenceSession``, a ``torch.nn.Module`` (compiled by
 ``torch.compile`` or not), an ``openvino.CompiledModel``, a callable that takes a batch and returns
-logits, or a callable without arguments. Nothing has to be wrapped. What a target does not show of
-itself (a module does not know its file, a session that fell back does not remember what was asked
-for) is said once, to ``describe``, and remembered for that object.
+logits, or a callable without arguments. You do not wrap targets. Some facts are not visible in the
+object: a module does not know its file, and a session that fell back does not remember the
+requested provider. Give these facts to ``describe`` once; it remembers them for that object.
 
 No runtime is imported here before one of its objects is handed over.
 """
@@ -100,14 +100,14 @@ def describe(
     provider: str | None = None,
     settings: Mapping | None = None,
 ) -> Description:
-    """Return what really runs when ``target`` is called.
+    """Return a description of what really runs when ``target`` is called.
 
     Args:
         model_path: The file that the model came from, where the object does not know: torch
             modules, callables.
         backend: The runtime of a callable, such as 'litert'.
-        provider: The execution provider that was asked for. A session whose provider could not be
-            loaded no longer knows, and then says that the CPU was all along what was wanted.
+        provider: The execution provider that was asked for. If this provider could not be loaded,
+            the session has forgotten it, and reports the CPU as the requested one.
 
     The description is stored for this object, so a measurement need not repeat it.
 
@@ -222,7 +222,9 @@ def _file_of_session(session, known: dict) -> ModelFile:
 
 
 def _without_fallback(providers: list[list]) -> list[list]:
-    """Return providers without the CPU's, which stands behind all others; alone, it stays."""
+    """Return providers without the CPU's, which follows all others; if it is the only one, it
+    stays.
+    """
     if len(providers) == 1:
         return providers
     return [provider for provider in providers if provider[0] != "CPUExecutionProvider"]
@@ -231,8 +233,8 @@ def _without_fallback(providers: list[list]) -> list[list]:
 def _asked_providers(session, known: dict) -> list[list]:
     """Return providers with their options in the order in which they were asked for.
 
-    Some providers keep their options to themselves (OpenVINO's does), and one that could not be
-    loaded is not listed: what was said of the session in ``settings`` comes first.
+    Some providers do not show their options (OpenVINO's does not), and a provider that could not be
+    loaded is missing from the list. So ``settings``, the session's description, comes first.
     """
     stated = known.get("settings", {}).get("providers")
     if stated:
@@ -250,12 +252,12 @@ def _with_options(provider: Any) -> list:
 
 
 def _executed(session, providers: list[list]) -> list[tuple[str, str]]:
-    """Return provider and operator of every node that ran in one profiled call of a second session
-    made alike.
+    """Return provider and operator of every node that ran in one profiled call of a second, equal
+    session.
 
-    A provider that could not be loaded is replaced in silence by the CPU
-    (microsoft/onnxruntime#23372), so neither the request nor ``get_providers()`` is evidence. The
-    profile is.
+    If a provider cannot be loaded, ONNX Runtime uses the CPU without a message
+    (microsoft/onnxruntime#23372). So the request and ``get_providers()`` prove nothing here; the
+    profile does.
     """
     import onnxruntime as ort
 
@@ -282,12 +284,12 @@ def _executed(session, providers: list[list]) -> list[tuple[str, str]]:
 
 
 def _session_precision(session, providers: list[list], executed: list[tuple[str, str]]) -> str:
-    """Return the precision that most convolutions ran in, unless the options of a provider that ran
-    say less.
+    """Return the precision of most convolutions, or the lower one in the options of a provider that
+    ran.
 
-    A QDQ file holds INT8 weights whatever happens to them: without graph optimization its
-    convolutions run in fp32 between Dequantize nodes. So the operators that ran decide. A provider
-    that compiles the graph into nodes of its own shows none of them; then the file has to do.
+    A QDQ file always holds INT8 weights, but without graph optimization its convolutions run in
+    fp32 between Dequantize nodes. So the operators that ran decide. A provider that compiles the
+    graph into its own nodes shows none of them; then the file decides.
     """
     operators = [operator for _, operator in executed]
     in_int8 = sum(operator in INT8_OPERATORS for operator in operators)

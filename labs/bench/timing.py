@@ -193,8 +193,8 @@ def compare(
     sleep: Callable[[float], None] = time.sleep,
     on_progress: OnProgress = silent,
 ) -> Comparison:
-    """Return records of several options measured in turns in one run: whatever slows the machine
-    then slows them all.
+    """Return records of several options measured in turns in one run, so that a slow moment of the
+    machine affects all of them.
 
     Args:
         targets: The targets by option name; facts that they do not show must have been given to
@@ -209,9 +209,9 @@ def compare(
             weights.
         settle_s: Seconds of rest before those, until the previous option's threads have stopped
             spinning.
-        warm_up_s: Seconds after which the warm-up of an option is given up, as on a machine that
-            never keeps quiet. What is left of it falls on the first of many rounds, and medians
-            leave that out.
+        warm_up_s: Seconds after which the warm-up of an option stops, for example on a machine that
+            never becomes quiet. The rest of the warm-up affects the first of many rounds, and
+            medians ignore that round.
 
     Raises:
         ValueError: Fewer than two options, or fewer than two rounds.
@@ -294,7 +294,7 @@ def _sizes(requests: Mapping[str, Mapping[int, object]]) -> list[int]:
 
 
 def _resized(images: np.ndarray, size: int) -> np.ndarray:
-    """Return so many images, cut or repeated."""
+    """Return ``size`` images, cut or repeated."""
     return np.resize(images, (size, *images.shape[1:]))
 
 

@@ -1,9 +1,9 @@
-"""The first cell of every lesson, ``begin("compile")``: is there what it takes, and where do I go
-on?
+"""The first cell of every lesson, ``begin("compile")``: shows missing inputs, and where to
+continue.
 
 A message names each missing file or record, with a link to the lesson that makes it. Nothing runs
-by itself: answers, functions and measurements stand in the ledger, files on the disk, and what a
-restarted kernel has lost comes back with JupyterLab's own *Run All Above Selected Cell*.
+by itself. Answers, functions and measurements are in the ledger, and files are on the disk. After a
+restart of the kernel, students use JupyterLab's own *Run All Above Selected Cell*.
 """
 
 import os
@@ -59,11 +59,10 @@ def begin(id: str) -> None:
 
 
 def _shorten_errors(reason: str) -> None:
-    """Show each error of the cells that follow as one sentence with a reason; without one, as
-    IPython does.
+    """Show each error of the following cells as one sentence with a reason; an error without a
+    reason looks as in IPython.
 
-    Such an error is what a lesson that could not begin leads to, and not a fault of the cell that
-    raises it.
+    Such an error follows from a lesson that could not begin. The cell that raises it has no fault.
     """
     from IPython import get_ipython
 

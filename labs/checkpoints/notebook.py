@@ -49,8 +49,8 @@ def predict(id: str, **values: object) -> object:
 
 
 def predicted(id: str) -> dict[str, float]:
-    """Return what was predicted, by name; stands first in a cell that measures, so that nobody runs
-    past the question.
+    """Return the predictions, by name. A measuring cell begins with this call, so students cannot
+    skip the question.
 
     Raises:
         NotThereYetError: Nothing is predicted; shown as one sentence.
@@ -134,11 +134,11 @@ def _check_file(asked: Question, made: object) -> Verdict | None:
 
 
 def kept_of(made: object) -> dict[str, dict]:
-    """Return what was handed over, by name, for the grader to open again: of a text its ``text``,
-    else its ``sha256``.
+    """Return the checked objects, by name, for the grader to open again: a text as ``text``, others
+    as ``sha256``.
 
-    So a text is there as it was when it was checked, though a later cell writes another one to its
-    place. Of a folder, the texts in it are kept.
+    So the text is kept as it was when it was checked, even if a later cell overwrites the file. A
+    folder is kept as the texts in it.
     """
     if isinstance(made, os.PathLike) and Path(made).is_dir():
         texts = {}

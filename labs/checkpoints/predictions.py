@@ -118,8 +118,8 @@ class PredictionBox(Shown):
         return field
 
     def lock(self) -> None:
-        """Write down what the box holds, and say so; or say what is wrong, and leave what is typed
-        to be mended.
+        """Record the box's numbers and confirm it. If a number is wrong, show the reason, and leave
+        the input for the student to correct.
         """
         typed = {name: field.value for name, field in self.fields.items()}
         quoted_labels = {name: f"“{label}”" for name, label in self.asked.fields.items()}
@@ -159,7 +159,7 @@ def number(typed: str, unit: str = "") -> float:
 
     The unit may follow the number. A factor may be typed as ``2``, ``2x`` or ``2×``, and also as
     ``200 %``. A comma before exactly three digits separates thousands, as in ``1,000``, unless only
-    0 stands before it. Every other comma is a decimal comma, as in ``0,5`` or ``1,25``. Spaces and
+    0 precedes it. Every other comma is a decimal comma, as in ``0,5`` or ``1,25``. Spaces and
     underscores separate thousands.
 
     Raises:

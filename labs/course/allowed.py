@@ -46,11 +46,11 @@ _NOT_THE_FILES = "__MACOSX"
 
 
 def placed(name: str) -> str:
-    """Return a file's name in the grader's own folder, which is the one that it was given first.
+    """Return a file's name in the grader's own folder: its original name.
 
-    Programs keep their folders, everything else has none: a zip may have folders of its own around
-    it. A ledger has one name, whatever was put around it; models keep their difference, and are
-    known by their hashes.
+    Programs keep their folders. Other files lose them, because a zip may add folders around
+    everything. A ledger has one name, without prefixes and suffixes. Models keep different names;
+    the grader identifies them by their hashes.
     """
     parts = name.split("/")
     if _PROGRAMS in parts[:-1]:

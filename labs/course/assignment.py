@@ -1,8 +1,8 @@
-"""What is asked of a class: ``assignment.toml`` at the root, read and checked.
+"""A class's assignment: ``assignment.toml`` at the root, read and checked.
 
-Map, front page, questions page, hand-in, autograder, gradebooks, a class's plan and the students'
-repository take from here which lessons are asked, what they are worth and when they are due. A
-lesson that no part names is an optional deep dive.
+It gives the required lessons, their points and dates. Map, front page, questions page, hand-in,
+autograder, gradebooks, a class's plan and the students' repository read them here. A lesson that no
+part names is an optional deep dive.
 """
 
 import contextlib
@@ -103,12 +103,12 @@ def assignment(path: Path | None = None, *, by_form: bool = False) -> Assignment
 
 
 def assignment_for_leases() -> Assignment:
-    """Return the assignment; if the file has a fault now, its last version without one.
+    """Return the assignment; if the file has a fault now, return its last correct version.
 
     A mistake in the file must not stop a lease that is running.
 
     Raises:
-        AssignmentError: It has a fault, and this workspace has seen no version without one.
+        AssignmentError: It has a fault, and this workspace has never seen a correct version.
     """
     last_right = workspace_dir() / LAST_RIGHT
     try:
@@ -242,8 +242,8 @@ def _known(where: _Where) -> list[str]:
 
 
 def _of_form(errors: list[ErrorDetails]) -> list[tuple[_Where, str]]:
-    """Return where each fault of form lies, and what is wrong; a key with a slip is not told as
-    missing, too.
+    """Return place and message of each fault of form; a misspelt key is not reported as missing,
+    too.
     """
     missing = {error["loc"] for error in errors if error["type"] == "missing"}
     faults: list[tuple[_Where, str]] = []

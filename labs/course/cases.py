@@ -1,10 +1,10 @@
 """The verdict on a function: its results on the cases, compared with the expected ones. The first
 failing case gives the message.
 
-Cases stand from plain to special, each with the sentence for a function that fails just there. If
-the result is wrong in a way that every question knows (the wrong sign, twice as much, …), the
-general sentence stands behind it; it is alone only if there is no usable result (nothing returned,
-a text for a number).
+Cases are ordered from plain to special, each with the message for a function that fails it. If the
+result is wrong in a common way (the wrong sign, twice as much, …), the general sentence follows the
+case's message. It appears alone only if there is no usable result (nothing returned, a text for a
+number).
 """
 
 import math
@@ -68,7 +68,7 @@ STUB = Verdict(
 
 
 def judge(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Verdict:
-    """Return the verdict on a function, by what it did on its cases (``labs.judge.calls.call``).
+    """Return the verdict on a function, from its results on its cases (``labs.judge.calls.call``).
 
     The arguments and the expected result of each case are encoded; its sentence may be empty.
     """
@@ -134,8 +134,8 @@ def _first_wrong(places: Iterable[Any], came: Any, expected: Any) -> Any:
 
 
 def _of_words(came: Any, expected: Any, own: str) -> str:
-    """Return what is wrong with words, or with a list of them; of a list, the case's own sentence
-    says which one is missing.
+    """Return the fault of a word or a list of words. For a list, the case's own sentence names the
+    missing word.
     """
     if isinstance(expected, list):
         if len(came) != len(expected):
@@ -201,7 +201,9 @@ def _reordered(values: np.ndarray, wanted: np.ndarray) -> bool:
 
 
 def _alike(values: Any, wanted: Any) -> bool:
-    """Return whether numbers are as near as ``close`` asks of those that are not whole."""
+    """Return whether numbers agree; those that are not whole may differ as far as ``close``
+    allows.
+    """
     return np.allclose(values, wanted, rtol=_NEAR, atol=_ZERO)
 
 

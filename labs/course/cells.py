@@ -1,8 +1,8 @@
 """The cell of a student's function: a check stores it in the ledger, and the grader calls it later.
 
-The grader has this cell and nothing else of the notebook: no torch, no runtime, no server, and no
-record. So the check at home calls the function out of its cell alone, too, and says at once what
-the grader would stumble over.
+The grader has only this cell of the notebook. It has no torch, no runtime, no server and no record.
+So the student's check also runs the function from its cell alone, and reports at once a fault that
+would stop the grader.
 """
 
 import ast
@@ -41,8 +41,8 @@ def by_itself(function: Callable, name: str) -> tuple[str, Callable]:
     """Return the text of a function's cell, and the function as this text alone makes it.
 
     Raises:
-        UnfitCellError: There is no text (a ``%%`` magic ran the cell), it is too long, it makes no
-            such function by itself, or it imports what the grader does not have.
+        UnfitCellError: There is no text (a ``%%`` magic ran the cell), it is too long, it does not
+            define the function by itself, or it imports a package that the grader lacks.
     """
     code = getattr(inspect.unwrap(function), "__code__", None)
     cell = "".join(linecache.getlines(getattr(code, "co_filename", "")))

@@ -1,4 +1,4 @@
-"""What a site has said of a class's leases, as ``msl class watch --record FILE`` wrote it down.
+"""The site's record of a class's leases, written by ``msl class watch --record FILE``.
 
 No student can write this file, so it proves a lease. A line is one look at one site.
 """
@@ -87,10 +87,10 @@ def read_looks(path: Path) -> list[SiteObservation]:
 
 
 def held_leases(looks: Sequence[SiteObservation], name: str) -> list[HeldLease]:
-    """Return when somebody had a machine under a name, as the looks show.
+    """Return the times at which a lease name had a machine, according to the looks.
 
-    A lease without a machine on it in any look was never used. One that a later look no longer
-    finds was given back, or dropped, before that look.
+    A lease without a machine in every look was never used. If a later look no longer finds a lease,
+    it was given back or dropped before that look.
     """
     ids = dict.fromkeys(
         (look.site, lease.id) for look in looks for lease in look.leases if lease.name == name
@@ -100,7 +100,7 @@ def held_leases(looks: Sequence[SiteObservation], name: str) -> list[HeldLease]:
 
 
 def _held(looks: Sequence[SiteObservation], site: str, id: str) -> HeldLease | None:
-    """Return for how long one lease was held; None if nobody had a machine on it."""
+    """Return the time for which one lease was held; None if it never had a machine."""
     last: SeenLease | None = None
     until: datetime | None = None
     has_had_machine = False

@@ -113,12 +113,11 @@ class Lesson:
     def from_facts(
         cls, facts: Mapping[str, Any], notebook: Path, *, optional: set[str] = OPTIONAL
     ) -> Lesson:
-        """Return the lesson that front matter describes; a source's lacks what is derived, so it
-        may.
+        """Return the lesson that front matter describes; a source may lack the derived fields.
 
         Raises:
-            LessonError: A key is missing, unknown or of the wrong type, or a value is none of those
-                that there are.
+            LessonError: A key is missing, unknown or of the wrong type, or a value is not in its
+                list.
         """
         if faults := "; ".join(_faults_of_form(facts, optional)):
             known = ", ".join(KEYS)
@@ -216,7 +215,7 @@ def lesson(id: str, *, root: Path = NOTEBOOKS_DIR) -> Lesson:
     """Return one lesson by its id.
 
     Raises:
-        KeyError: No lesson has it; the message lists those that there are.
+        KeyError: No lesson has this id; the message lists the existing ids.
     """
     by_id = {lesson.id: lesson for lesson in lessons(root=root)}
     if id not in by_id:

@@ -2,8 +2,8 @@
 
 Evidence that the grader checks carries the grade; evidence that is only in a ledger counts as
 taking part, at most a share of a part. Worths follow from the assignment alone. A row is earned,
-lost or pending: what the grader could not open is nobody's until it is judged, and no other point
-becomes worth more for it.
+lost or pending. A row that the grader could not check is pending until it is judged, and no other
+point becomes worth more for it.
 """
 
 import math
@@ -97,9 +97,7 @@ class PartPoints:
 
 
 def graded_rows(counted: Sequence[ResultRow], total: float) -> tuple[ResultRow, ...]:
-    """Return all rows that count, with points of the gradebook; ``total`` is what they are worth
-    there together.
-    """
+    """Return all rows that count, with points of the gradebook; ``total`` is their sum there."""
     opened = sum(row.possible for row in counted if row.opened)
     taking_part = sum(row.possible for row in counted) - opened
     of_opened, of_taking_part = worth_of(total, opened, taking_part)

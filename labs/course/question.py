@@ -92,11 +92,11 @@ class Question:
 
     @property
     def opened(self) -> bool:
-        """Whether ``points`` rest on what the grader opens itself: it calls a function, or reads a
-        file again.
+        """Whether ``points`` depend on evidence that the grader checks itself: it calls a function,
+        or reads a file again.
 
-        Else they are for taking part (``labs.course.points.TAKING_PART``). What stands in ``again``
-        is always opened.
+        Otherwise they are for taking part (``labs.course.points.TAKING_PART``). The grader always
+        checks the points in ``again``.
         """
         return self.kind in ("function", "file") and not self.told
 
@@ -320,8 +320,8 @@ class ResultRow:
 
     @property
     def is_pending(self) -> bool:
-        """Whether it is neither earned nor lost: the grader could not open it, through no fault of
-        the hand-in.
+        """Whether the row is pending: the grader could not open the evidence, and the hand-in is
+        not at fault.
         """
         return self.state == State.PENDING
 

@@ -109,7 +109,7 @@ class Student:
     section: str = ""
 
     def can(self, start: datetime, end: datetime) -> bool:
-        """Return whether a block, in local time, meets nothing that stands in the way."""
+        """Return whether a block, in local time, is free of conflicts."""
         return not any(each.touch(start, end) for each in self.cannot)
 
     def likes(self, start: datetime, end: datetime) -> bool:

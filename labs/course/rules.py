@@ -1,11 +1,12 @@
 """The rules for facts and the form of answers, both as data.
 
-A rule is a field, what it is held to, and a sentence that may name facts in braces:
-``("weights", "int8", "Its weights are {weights}. …")`` asks for one value, and a dictionary of one
-of ``TESTS`` for more: ``{"at least": 0.8}``.
+A rule is a field, its required value, and a sentence that may name facts in braces, such as
+``("weights", "int8", "Its weights are {weights}. …")``. A dictionary with one of ``TESTS`` allows
+several values: ``{"at least": 0.8}``.
 
 A rule judges by the figure that its sentence shows, so that no student reads "It takes 20.0 times
-as long, and the limit is 20". Write each figure with as many decimals as the lesson's table shows.
+as long, and the limit is 20". Write each figure with the same number of decimals as the lesson's
+table.
 """
 
 import math

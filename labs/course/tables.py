@@ -1,4 +1,4 @@
-"""The tables of ``assignment.toml``, typed: what each may hold, with its ranges."""
+"""The tables of ``assignment.toml``, typed: their fields, with ranges."""
 
 import re
 from collections.abc import Mapping
@@ -410,7 +410,8 @@ class Assignment:
         """Return a part.
 
         Raises:
-            AssignmentError: It is not asked; the message lists those that are.
+            AssignmentError: The assignment does not include it; the message lists the parts that it
+                includes.
         """
         if number not in self.parts:
             asked = ", ".join(map(str, self.parts))
@@ -429,11 +430,11 @@ class Assignment:
     def late_points(
         self, handed_in: Mapping[int, datetime], due: Mapping[int, datetime] = MappingProxyType({})
     ) -> dict[int, float]:
-        """Return the points that lateness takes off, by part: never more than the part's, and only
-        of what was earned.
+        """Return the points that lateness takes off, by part: at most the part's, and only from
+        earned points.
 
         A hand-in keeps ``max(0, earned - taken)``; points of a talk stay. Times have a zone; a
-        person's own dates (``due``) stand in place of the parts'.
+        person's own dates (``due``) replace the parts'.
         """
         parts = self.parts
         due_dates: dict[int, datetime] = {}

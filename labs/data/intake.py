@@ -1,10 +1,10 @@
-"""One intake for everything that takes a photo: bytes are counted, pixels read from the header,
-faults are one error.
+"""One intake for all code that takes photos: it counts bytes, reads pixels from the header, and
+raises one error.
 
-It stands alone (standard library, numpy, Pillow), so that it travels as it is: into a container
-beside a student's app, into the folders of Triton's Python models, to a device. ``PhotoError`` has
-a status that each framework turns into its own refusal: ``HTTPException(error.status, …)``,
-``TritonError(…, TritonError.INVALID_ARG)``.
+It needs only the standard library, numpy and Pillow, so it can be copied unchanged: into a
+container beside a student's app, into the folders of Triton's Python models, to a device.
+``PhotoError`` has a status that each framework turns into its own refusal:
+``HTTPException(error.status, …)``, ``TritonError(…, TritonError.INVALID_ARG)``.
 """
 
 import base64
@@ -143,7 +143,7 @@ def open_photo(content: bytes, *, least_px: int = 2 * INPUT_SIZE_PX) -> Image.Im
     512 nothing is halved. From 224 on, 649 of those at 512 would.
 
     Args:
-        least_px: Both sides of the image have at least so many pixels, unless the photo has fewer.
+        least_px: Smallest number of pixels on both sides of the image, unless the photo has fewer.
 
     Raises:
         PhotoError: As ``photo_header`` raises it; an image that is too large is not decoded.
@@ -281,11 +281,11 @@ class Bounded:
 
 
 def guard(app) -> None:
-    """Let a FastAPI app count what arrives (``Bounded``), and say 422 to what does not fit its
-    models, whatever it is.
+    """Let a FastAPI app count arriving bytes (``Bounded``), and answer 422 to any body that does
+    not fit its models.
 
-    FastAPI's own reply repeats what came, and ``{"image": 1e999}`` is infinite, which no JSON can
-    repeat: a 500.
+    FastAPI's own reply repeats the body. ``{"image": 1e999}`` is infinite, which JSON cannot
+    express, so FastAPI alone answers 500.
     """
     from fastapi.exceptions import RequestValidationError
     from starlette.responses import JSONResponse

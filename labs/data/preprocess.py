@@ -1,8 +1,8 @@
-"""From picture files to the model's inputs, and from logits to probabilities, for the whole course.
+"""Turn picture files into the model's inputs, and logits into probabilities, for the whole course.
 
-Measuring and calibrating import this module, and serving the recipe that it rests on
-(``labs.data.intake``), so a figure measured in one lesson is valid in the next. It needs numpy and
-Pillow only: a small server or a Raspberry Pi does not have to install torch.
+Measuring and calibrating import this module. Serving imports its recipe (``labs.data.intake``). So
+a figure measured in one lesson is valid in the next. It needs numpy and Pillow only: a small server
+or a Raspberry Pi does not have to install torch.
 """
 
 from collections.abc import Iterable
@@ -18,8 +18,7 @@ from labs.data.intake import crop as crop
 
 
 def load_image(path: str | Path) -> Image.Image:
-    """Return a picture's file as RGB, decoded at its full size; what is served goes through
-    ``intake.open_photo``.
+    """Return a picture's file as RGB, decoded at its full size; servers use ``intake.open_photo``.
 
     Raises:
         FileNotFoundError: There is no file at this path.

@@ -1,7 +1,7 @@
-"""What one deep dive alone needs, by its lesson's id, such as ``labs.deeper.tokens``.
+"""Packages that only one deep dive needs, by its lesson's id, such as ``labs.deeper.tokens``.
 
-Such a package lies in its lesson's folder, below ``notebooks/source``, so that it leaves with the
-lesson. Students have no sources: what they get has the packages here, as plain folders.
+Such a package is in its lesson's folder, below ``notebooks/source``, so that it leaves with the
+lesson. Students have no sources; in their archive, the packages are here, as plain folders.
 """
 
 from labs.workspace import deeper_packages

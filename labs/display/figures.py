@@ -1,9 +1,8 @@
-"""How a lesson's figures are shown: in the theme's colours, with alternative text.
+"""Show a lesson's figures in the theme's colours, with alternative text.
 
-An output holds the SVG itself, not an image of it: what is black in it takes the colour of the
-page's text, and what is white that of its background, in JupyterLab's light and dark themes as on
-any other page. A notebook that is not trusted shows no SVG: there, a picture on white takes its
-place.
+An output holds the SVG itself, not an image of it. Black parts take the colour of the page's text,
+and white parts the colour of its background, in JupyterLab's light and dark themes and on any other
+page. In an untrusted notebook, a picture on white replaces the SVG.
 """
 
 import base64

@@ -5,11 +5,11 @@ from typing import Any
 
 
 class Shown:
-    """Something to look at, with a text equivalent.
+    """An object to look at, with a text equivalent.
 
-    A notebook shows the live widget or else the HTML; a terminal, a screen reader's plain view and
-    ``print`` get the text. A subclass that changes while it is looked at gives ``text`` and
-    ``html`` as properties of its present state.
+    A notebook shows the live widget or, without one, the HTML; a terminal, a screen reader's plain
+    view and ``print`` get the text. A subclass that changes while it is looked at gives ``text``
+    and ``html`` as properties of its present state.
     """
 
     #: An ipywidgets widget that shows the same and answers to mouse and keyboard; None once the

@@ -1,8 +1,8 @@
 """How every widget of the course looks: one style sheet on JupyterLab's theme variables.
 
-The colours of data are Okabe and Ito's, darkened or lightened so far that each keeps a contrast of
-3 on a light and on a dark page (what WCAG 2.2 asks of graphics); no widget tells two things apart
-by colour alone. Source: Okabe and Ito, 'Color Universal Design' (2008).
+The colours of data are Okabe and Ito's, darkened or lightened to a contrast of 3 on light and dark
+pages, as WCAG 2.2 requires of graphics. No widget distinguishes two things by colour alone. Source:
+Okabe and Ito, 'Color Universal Design' (2008).
 """
 
 from html import escape

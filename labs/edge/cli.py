@@ -1,4 +1,4 @@
-"""``python -m labs.edge measure | vitals | emulate``: what a device does, or its imitation."""
+"""``python -m labs.edge measure | vitals | emulate``: the device's commands, and its imitation."""
 
 import json
 import tempfile

@@ -3,8 +3,8 @@
 Nothing is installed on this computer and nothing needs root. Debian's packages for arm64 (Python
 and the libraries that it needs) are unpacked into a folder, the pinned packages' aarch64 wheels
 into another, and QEMU runs them as a Cortex-A76. It proves that the packages exist for that
-processor, import, and compute the same labels. What it cannot say is how long anything takes on a
-real one, so none of its times enters the ledger (``labs.records.ledger``).
+processor, import, and compute the same labels. It cannot tell how long anything takes on a real
+processor, so its times do not enter the ledger (``labs.records.ledger``).
 
 ExecuTorch is not imitated. Its Python bindings link against libtorch; importing torch takes minutes
 under QEMU, PyPI's ARM wheels of torch are CUDA builds from 2.11 on, and with 2.10 the bindings of
@@ -161,7 +161,7 @@ def _once(folder: Path, make) -> Path:
 def prove(
     job: Mapping[str, object], emulated: Emulated | None = None, *, timeout_s: float = 600.0
 ) -> dict:
-    """Return what ``labs.edge.proof`` finds out in a new process, here or on the imitated device.
+    """Return the findings of ``labs.edge.proof`` in a new process, here or on the imitated device.
 
     Raises:
         RuntimeError: It failed; the message ends with what it printed.

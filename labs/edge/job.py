@@ -41,7 +41,7 @@ class Candidate:
     input_px: int = 224
 
     def open(self, models: Path) -> object:
-        """Return a native object of its runtime on its file, which is told to ``bench``."""
+        """Return a native object of its runtime on its file, and describe it to ``bench``."""
         settings: dict[str, object] = {}
         threads_setting = "intra_op_num_threads"
         if self.runtime == "openvino":

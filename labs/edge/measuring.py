@@ -26,7 +26,7 @@ def measure(
 ) -> Iterator[Measurement]:
     """Yield the records of a job, each as soon as it is there.
 
-    The job's files lie in ``models``, or in the workspace.
+    The job's files are in ``models``, or in the workspace.
     """
     yield from _TASKS[job.task](job, models or models_dir(), on_progress)
 

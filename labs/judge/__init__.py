@@ -1,8 +1,8 @@
-"""Programs judged from outside: the right answers, their order and the model remain here; one file
-and an asker run in a separate process.
+"""Judge programs from outside: the right answers, their order and the model remain here, and a
+separate process runs one file and an asker.
 
-What a program stands on (a model, a network, an engine, a GPU's memory) calls back through a pipe.
-The judge answers with numbers drawn there, counts the calls, delays them, holds them back. So a
+A program's dependencies (a model, a network, an engine, a GPU's memory) call back through a pipe.
+The judge answers with numbers that it has just drawn, and counts, delays or holds the calls. So a
 program that answers correctly must have called the model. The judge can also test the properties
 that a lesson teaches: whether an app answers while the model is busy, and how many calls six photos
 take.

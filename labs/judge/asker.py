@@ -1,7 +1,7 @@
-"""Inside: loads one named file, and passes on what is asked outside, a line of JSON at a time.
+"""Inside: loads one named file, and passes requests from outside to it, a line of JSON at a time.
 
-``python -I asker.py KIND FILE`` reads requests on standard input, and writes replies to what was
-standard output. It is isolated, so that no file next to the program can replace a library.
+``python -I asker.py KIND FILE`` reads requests on standard input, and writes replies to the
+original standard output. It is isolated, so that no file next to the program can replace a library.
 """
 
 import importlib

@@ -1,7 +1,7 @@
 """Call a student's function on cases without its lesson, and return its results as plain JSON.
 
-The notebook's check and the grader's sandbox both do it with this file, which knows no question and
-no answer.
+The notebook's check and the grader's sandbox both use this file. It contains neither questions nor
+answers.
 """
 
 import json

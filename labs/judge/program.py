@@ -56,7 +56,7 @@ class NotReadyError(RuntimeError):
 
 @dataclass(frozen=True)
 class HeldValue:
-    """A value that is given only when the judge releases it (``Program.release``)."""
+    """A value that the program gets only when the judge releases it (``Program.release``)."""
 
     value: object
 

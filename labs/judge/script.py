@@ -59,8 +59,8 @@ class _Runtime:
 
 
 def script(handed: Handed, start: Start = at_home) -> dict:
-    """Return how ``python measure.py MODEL THREADS CALLS`` ends, what it prints last, and whether
-    it measured that.
+    """Return the exit of ``python measure.py MODEL THREADS CALLS``, its last line, and whether it
+    measured that.
     """
     random, runtime = dice(), _Runtime()
     threads, calls = int(random.integers(2, 9)), int(random.integers(31, 60))

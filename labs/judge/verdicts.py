@@ -51,7 +51,7 @@ def noting(facts: dict) -> Iterator[dict]:
 
 
 def as_json(text: str) -> object:
-    """Return the value of a text that a program wrote; None for what is no JSON."""
+    """Return the value of a text that a program wrote; None if it is not JSON."""
     try:
         return loads(text)
     except StrictJsonError:

@@ -1,8 +1,8 @@
-"""The lessons' models in this machine's Triton: one arrangement of a model's instances after
-another, and its measure.
+"""Serve the lessons' models with this machine's Triton, and measure one arrangement of instances
+after another.
 
-Networks run on GPU 0 unless a stanza names others; what decodes photos stays on processors. Without
-a GPU the processors play GPU 0.
+Networks run on GPU 0 unless a stanza names others; decoding stays on processors. Without a GPU the
+processors play GPU 0.
 """
 
 import shutil
@@ -132,7 +132,9 @@ class Models:
 
 
 def arranged(config: str, stanza: str, gpus: int) -> str:
-    """Return a configuration with a stanza's settings in place of its own, for so many GPUs."""
+    """Return a configuration for ``gpus`` GPUs in which a stanza's settings replace the original
+    ones.
+    """
     settings = parse(config)
     wanted = parse(stanza)
     if wanted.instance_group:

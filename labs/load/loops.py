@@ -34,7 +34,7 @@ from labs.runtimes.progress import OnProgress, silent
 
 
 class SenderError(RuntimeError):
-    """The sender's process failed; the message ends with what it printed."""
+    """The sender's process failed; the message ends with its output."""
 
 
 def closed_loop(
@@ -103,7 +103,7 @@ def open_loop(
 
     Args:
         seed: Makes the arrivals the same in each run, so that two options face the same bursts.
-        option: Name of the record. It, and what follows, is as for ``closed_loop``.
+        option: Name of the record. This and the following arguments are as for ``closed_loop``.
 
     Raises:
         NothingAnsweredError: Not one request got a good answer.

@@ -1,13 +1,12 @@
-"""The results of the sender, NVIDIA's perf_analyzer or MLPerf's loadgen as a record, with their
+"""Turn results of the sender, NVIDIA's perf_analyzer or MLPerf's loadgen into a record with its
 origin.
 
 perf_analyzer is run by its own command line. Its table (``-f``) holds averages; its export
 (``--profile-export-file``) holds when each request began and was answered, so that a record of it
 has raw samples like any other.
 
-Loadgen's latencies come from its trace, and not from the clock of the system under test: that one
-does not know when a query was *due*, so it would leave out what a query waited before it was
-issued.
+Loadgen's latencies come from its trace, and not from the clock of the system under test. That clock
+does not know when a query was *due*, so it would leave out the wait before the query was issued.
 
 Source: https://github.com/triton-inference-server/perf_analyzer, docs/cli.md and
 docs/measurements_metrics.md, for 2.60; https://github.com/mlcommons/inference, loadgen/README.md
@@ -150,10 +149,10 @@ def perf_analyzer_record(
     concurrency: int = 1,
     images: int = 1,
 ) -> Measurement:
-    """Return the record of one run of perf_analyzer, with so many ``images`` in each request.
+    """Return the record of one run of perf_analyzer, with ``images`` photos in each request.
 
     Args:
-        target: What is served there (``labs.load.served.triton_target``); its bodies are not sent.
+        target: The served model (``labs.load.served.triton_target``); its bodies are not sent.
         before: The model's statistics before the run, as ``tritonclient``'s
             ``get_inference_statistics`` returns them.
         after: The same after it; both are kept with the record.

@@ -1,5 +1,5 @@
-"""The sender: a separate process, so that neither a notebook nor a server shares its interpreter's
-lock.
+"""The sender: a separate process, so that it shares no interpreter lock with a notebook or a
+server.
 
 ``python -m labs.load.sender`` reads a plan (one JSON line) from standard input, warms up, says
 'ready' and waits for a second line: the program that started it reads the server's counters in
@@ -222,7 +222,7 @@ def say(event: dict) -> None:
 
 
 async def drive(plan: dict, lines: queue.SimpleQueue[str]) -> dict:
-    """Carry out a plan as soon as a line says so, and return its result."""
+    """Carry out a plan as soon as a line arrives, and return its result."""
     transport_type = TRANSPORTS[plan["transport"]]
     transport = transport_type(plan["url"], plan["headers"], plan["timeout_s"])
     run = LoadRun(transport, [base64.b64decode(body) for body in plan["bodies"]])

@@ -67,14 +67,15 @@ def app_target(
     raw: bool = False,
     **settings: object,
 ) -> LoadTarget:
-    """Return a target on a running FastAPI app, the course's or one's own, that keeps the contract
-    of the service.
+    """Return a target on a running FastAPI app, the course's or the student's, with the service's
+    interface.
 
     Args:
         model: The ONNX file that it serves.
         runtime: The runtime that opens the file: 'onnxruntime' or 'openvino'.
         threads: Of each session or stream; 0 if the app leaves them to the runtime.
-        raw: Send the picture's own bytes to ``/predict/raw``; else base64 in JSON to ``/predict``.
+        raw: Send the picture's own bytes to ``/predict/raw``; otherwise base64 in JSON to
+            ``/predict``.
     """
     from labs.bench.targets import model_file, stored_precision
 

@@ -75,7 +75,9 @@ def _cores(cpu_s: float, wall_s: float) -> float:
 
 
 def _gpu_handles() -> list:
-    """Return NVML's handles of this machine's NVIDIA GPUs; none if it does not report them."""
+    """Return NVML's handles of this machine's NVIDIA GPUs; an empty list if it does not report
+    them.
+    """
     try:
         import pynvml
 

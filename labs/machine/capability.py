@@ -75,7 +75,7 @@ def capability_text(abilities: Iterable[Capability]) -> str:
 
 
 def _judged(name: str, why: str, why_not: str, alternative: str) -> Capability:
-    """Return what a machine can do where there is a reason why, and cannot where there is none."""
+    """Return a capability: present if there is a reason for it, and absent without a reason."""
     return Capability(name, bool(why), why or why_not, alternative)
 
 

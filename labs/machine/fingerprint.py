@@ -1,7 +1,8 @@
 """The fingerprint of a machine, stored with every measurement so that a number never travels
 without its machine.
 
-It holds nothing personal: no host name, no user name, no address. Light: no torch, no onnxruntime.
+It leaves out personal data (host name, user name, address), and imports neither torch nor
+onnxruntime.
 """
 
 from __future__ import annotations
@@ -192,11 +193,11 @@ def _allowed_cpus() -> list[int]:
 
 
 def physical_core_count(cpus: Path = Path("/sys/devices/system/cpu")) -> int:
-    """Return how many physical cores lie under the processors that this process may use.
+    """Return the number of physical cores of the processors that this process may use.
 
-    Two hardware threads of one core share its arithmetic units, so ONNX Runtime and torch take one
-    thread a core when they are left alone. Where the system does not say which processors are
-    siblings, each counts as a core.
+    Two hardware threads of one core share its arithmetic units, so ONNX Runtime and torch use one
+    thread per core by default. If the system does not report which processors are siblings, each
+    counts as a core.
     """
     cores = set()
     for number in _allowed_cpus():

@@ -1,5 +1,5 @@
-"""Which INT8 format fits this processor, and why: one file can be fast here, slow there, and wrong
-elsewhere.
+"""Which INT8 format fits this processor, and why: one file can be fast on one processor, slow on a
+second, and wrong on a third.
 
 Source: ONNX Runtime 1.2x documentation, 'Quantize ONNX models' (data type selection); its kernel
 library for ARM64 (symmetric convolutions for signed and unsigned activations, with dot product

@@ -91,9 +91,9 @@ def export_onnx(
 
 
 def tidy_file(path: str | Path) -> Path:
-    """Make an exported ``.onnx`` file tidy and valid, in one piece, saying how it is fed.
+    """Make an exported ``.onnx`` file tidy, valid and self-contained, with a note about its input.
 
-    If its weights are in another file, they are put into this one, and a note in the file says so.
+    If its weights are in another file, this function moves them into this one, and adds a note.
     """
     import onnx
 
@@ -158,9 +158,7 @@ def name_after_modules(proto: onnx.ModelProto) -> None:
 
 
 def _module_of(node: onnx.NodeProto) -> str:
-    """Return the module that a node comes from, or 'model' if neither a note nor a weight names
-    it.
-    """
+    """Return the module of a node, by its note or its weight; 'model' without these."""
     module = ""
     scopes = ast.literal_eval(_note(node, "pkg.torch.onnx.name_scopes") or "['']")
     if len(scopes) > 1:

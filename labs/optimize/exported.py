@@ -1,4 +1,4 @@
-"""What can be read of an exported file without running it; a grader's child reads it too."""
+"""Read facts of an exported file without running it; a grader's child process does so too."""
 
 from __future__ import annotations
 

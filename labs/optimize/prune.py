@@ -28,8 +28,8 @@ def narrow(
 ) -> nn.Module:
     """Return a copy of a network's end with the stronger half of each wide layer's channels.
 
-    A channel that goes takes its filters with it, and the weights of the next layer that read it.
-    Nothing is trained again, so training must recover the lost accuracy.
+    A removed channel takes its filters with it, and the next layer's weights that read it. This
+    function does not train, so later training must recover the lost accuracy.
 
     Args:
         module: The end of a MobileNetV2, with batch normalization merged into the convolutions:

@@ -68,17 +68,17 @@ def layer_sensitivity(path, images, ranges_path, settings, *, on_progress=silent
 def keep_float(path: str | Path, names: Collection[str]) -> Path:
     """Rewrite a QDQ file so that its excluded layers really run in float32; return its path.
 
-    ONNX Runtime quantizes the weights of a convolution or matrix product by itself when it opens a
-    file, wherever one stands between a Dequantize and a Quantize (its 'WeightBiasQuantization'
-    transformer). That is just where a layer stands which ``nodes_to_exclude`` left out: the file
-    says float32, the machine computes INT8, and the layer's precision is lost in silence. Tried
-    with ONNX Runtime 1.32: all 52 convolutions ran as QLinearConv, although one had been excluded.
-    The transformer asks for one scale for the whole input. So the layer is given its own Dequantize
-    with the same scale written once a channel: the numbers are the same to the last bit, and the
-    layer is left alone. OpenVINO reads it too.
+    When ONNX Runtime opens a file, it quantizes the weights of each convolution or matrix product
+    between a Dequantize and a Quantize (its 'WeightBiasQuantization' transformer). A layer in
+    ``nodes_to_exclude`` is in just this place. So the file contains float32, but the machine
+    computes INT8, without a message. Tried with ONNX Runtime 1.32: all 52 convolutions ran as
+    QLinearConv, although one had been excluded. The transformer requires one scale for the whole
+    input. So this function gives the layer a separate Dequantize with the same scale written once
+    per channel. The numbers are the same to the last bit, and the transformer skips the layer.
+    OpenVINO reads it too.
 
     Args:
-        path: What ``quantize_static(…, nodes_to_exclude=names)`` wrote.
+        path: The file written by ``quantize_static(…, nodes_to_exclude=names)``.
         names: Convolutions and matrix products with float weights.
     """
     model = onnx.load(path)

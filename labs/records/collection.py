@@ -1,6 +1,4 @@
-"""Looking things up among a ledger's entries: what lessons, pictures and checkpoints are written
-with.
-"""
+"""Queries on a ledger's entries, for lessons, charts and checkpoints."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ _EntryT = TypeVar("_EntryT", bound=Entry)
 
 
 class Lookup:
-    """Questions that can be asked of entries; whoever inherits gives them oldest first."""
+    """Queries on entries; a subclass provides the entries, oldest first."""
 
     def __iter__(self) -> Iterator[Entry]:
         raise NotImplementedError

@@ -14,7 +14,7 @@ BOARD_TIMES_AS_LONG = 4.0
 
 @dataclass(frozen=True)
 class Customer:
-    """What one customer sends, and over which link."""
+    """One customer's requests, and the link that carries them."""
 
     name: str
     title: str

@@ -68,8 +68,8 @@ class Judged:
 
     @property
     def accuracy(self) -> str:
-        """'kept' or 'not shown' (``Paired.kept``); 'not measured' without answers to the same
-        photos; 'published'.
+        """'kept' or 'not shown' (``Paired.kept``); 'not measured' if answers to the same photos are
+        missing; 'published'.
         """
         if self.source:
             return "published"
@@ -126,10 +126,10 @@ def decide(
     """Return the options of one machine that have every number that a target asks for, the best
     first.
 
-    Whatever meets the target comes first: on a server the cheapest at the manager's peak, on a
-    device the most accurate. Then whatever keeps the accuracy, by its worst number, and then the
-    rest. Only options that compute where the target wants it take part: a GPU's latency says
-    nothing about a server without one.
+    Options that meet the target come first: on a server the cheapest at the manager's peak, on a
+    device the most accurate. Then come options that keep the accuracy, by their worst number, and
+    then the rest. Only options on the target's kind of processor take part, because a GPU's latency
+    does not apply to a server without a GPU.
 
     Args:
         options: Of one machine (``summarize``), or published ones.
@@ -224,8 +224,7 @@ def is_most_threads(
 
 
 def table(judged: Sequence[Judged]) -> pd.DataFrame:
-    """Return one row per option: the four columns of a comparison, whether accuracy is kept, and
-    the money.
+    """Return one row per option: the four columns of a comparison, kept accuracy, and costs.
 
     Columns: ``one photo, ms``, ``32 at once, photos/s``, ``MB``, ``right``, ``accuracy``,
     ``meets``, ``machines``, ``dollars an hour`` (for one machine), ``dollars a month`` (for all),

@@ -98,7 +98,7 @@ class LedgerWriteError(OSError):
         return str(self.strerror)
 
     def _render_traceback_(self) -> list[str]:
-        """Return the sentence alone: the way out is not in the code."""
+        """Return the sentence alone, because the fix is not in the code."""
         return [str(self)]
 
 

@@ -2,8 +2,8 @@
 resources.
 
 The samples of a ``load`` record are the latencies of the requests that were answered well. A
-refusal takes no time, so a server that refuses everything would have the best percentiles of all:
-failures are kept apart, each with its status.
+refusal takes no time, so a server that refuses everything would have the best percentiles of all.
+Failures are therefore stored separately, each with its status.
 """
 
 from __future__ import annotations
@@ -138,13 +138,13 @@ class Load:
         return failed / (failed + answered)
 
     def answered_per_s(self, latencies_s: tuple[float, ...]) -> Interval:
-        """Return good answers a second while requests were sent, with a 95 % interval from how much
-        it varied.
+        """Return good answers a second while requests were sent, with a 95 % interval from its
+        variation.
 
         Answers that came after the sending had stopped are not counted: the server worked them off
         alone. The interval comes from parts of the run, since single requests are not independent
-        (see ``stats.mean_interval``). It is never narrower than one answer more or less, and where
-        none came, its upper end is that of a Poisson count of 0.
+        (see ``stats.mean_interval``). It is at least as wide as one answer more or less. If no
+        answer came, its upper end is that of a Poisson count of 0.
         """
         ended_s = np.asarray(self.offsets_s) + np.asarray(latencies_s)
         edges = np.linspace(0, self.duration_s, _BLOCKS + 1)

@@ -252,10 +252,10 @@ class Comparison:
     def table(self, baseline: str) -> pd.DataFrame:
         """Return one row per option.
 
-        Columns: ``one photo, ms`` with the 95 % interval of that median (``low`` and ``high``), how
-        many times as fast as the baseline it is with the ends of that interval (``at least``,
-        ``at most``), and photos a second for each batch size beyond 1, such as
-        ``32 at once, photos/s``. In a run of batches alone, ``median ms`` is a batch's.
+        Columns: ``one photo, ms`` with the 95 % interval of that median (``low`` and ``high``); the
+        speed-up over the baseline with its interval (``at least``, ``at most``); and photos a
+        second for each batch size beyond 1, such as ``32 at once, photos/s``. In a run of batches
+        alone, ``median ms`` is a batch's.
 
         Raises:
             KeyError: The baseline was not part of this run.

@@ -12,12 +12,11 @@ REFERENCE_DIR = Path(__file__).resolve().parents[2] / "assets" / "reference"
 
 
 def published() -> pd.DataFrame:
-    """Return what others published of the models and of serving them, one row per result, with its
-    machine.
+    """Return published results of the models and of serving them, one row each, with its machine.
 
     Columns are those of ``assets/reference/published.json``, such as ``configuration``, ``p50_ms``
     (median latency), ``mean_ms`` (mean latency), ``photos_per_s`` (in batches of 32) and
-    ``requests_per_s`` (of a service, with so many ``clients``); NaN if nothing was published.
+    ``requests_per_s`` (of a service with ``clients`` clients); NaN if nothing was published.
     ``threads`` are those of the whole machine; NaN if they are not known.
     """
     document = json.loads((REFERENCE_DIR / "published.json").read_text(encoding="utf-8"))

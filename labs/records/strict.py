@@ -17,8 +17,8 @@ def loads(text: str) -> Any:
     """Return a JSON text's value.
 
     Raises:
-        StrictJsonError: Not JSON (often an HTML page that was saved in its place, or a file cut
-            short), NaN, Infinity or 1e999, a key twice, too many digits, or too deep.
+        StrictJsonError: The text is not JSON (often a saved HTML page, or a file cut short). Or it
+            has NaN, Infinity or 1e999, a key twice, too many digits, or too many levels.
     """
     try:
         value = json.loads(text, parse_constant=_refuse, object_pairs_hook=_no_key_twice)

@@ -1,4 +1,4 @@
-"""The manager's three targets, and what the AMD edition asks of its GPU; ``labs.records.decision``
+"""The manager's three targets, and the AMD edition's target for its GPU; ``labs.records.decision``
 judges by them.
 """
 

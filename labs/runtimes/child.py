@@ -2,8 +2,8 @@
 
 ``start`` runs a command below a keeper, which is this file as a script with the standard library
 alone. The keeper asks each second whether its parent, the notebook's kernel, is still there. If
-not, the command gets a moment to finish, whatever is left of its processes is ended, and what they
-leave behind goes too.
+not, the command gets a moment to finish. Then the keeper ends its remaining processes, and deletes
+their files.
 """
 
 from __future__ import annotations

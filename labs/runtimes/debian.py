@@ -63,7 +63,7 @@ def fetch(folder: Path, *packages: str, alone: bool = False) -> list[Path]:
 
 
 def _configuration(folder: Path, packages: Iterable[str]) -> str:
-    """Return apt's configuration for this computer's processor and those that packages name."""
+    """Return apt's configuration for this computer's processor and the packages' processors."""
     ask = ["dpkg", "--print-architecture"]
     done = subprocess.run(ask, capture_output=True, text=True, check=True)
     native = done.stdout.strip()

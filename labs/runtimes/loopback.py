@@ -1,13 +1,13 @@
-"""Listening on loopback: at a known port, for this computer's own names, shown as a link.
+"""Listen on loopback, at a known port, for this computer's own names, and show a link.
 
-A port on loopback is open to every page in the computer's browsers: a page of a foreign name can
-have that name resolve to 127.0.0.1 and is then, to the browser, of one origin with the service (DNS
-rebinding). The browser still sends the foreign name as ``Host``, so whoever serves looks at it. A
-number needs no name server and cannot be rebound.
+A port on loopback is open to every page in the computer's browsers. A page can make its own name
+resolve to 127.0.0.1; to the browser, page and service then have the same origin (DNS rebinding).
+The browser still sends the foreign name as ``Host``, so the service checks it. A number needs no
+name server and cannot be rebound.
 
-On a leased machine a browser reaches the ports that ``python -m provisioning forward`` brings, and
-no others. They stand in the lessons' front matter, so what a student looks at listens at one of
-those.
+On a leased machine a browser reaches only the ports that ``python -m provisioning forward``
+forwards. They are listed in the lessons' front matter, so every page for students listens at one of
+them.
 """
 
 import errno
@@ -29,7 +29,7 @@ _HUB = "jupyter.chameleoncloud.org"
 
 
 class PortsTakenError(OSError):
-    """Every port that was meant is taken; the message says by what, most likely, and what to do."""
+    """Every possible port is taken; the message names the likely program, and the fix."""
 
 
 def listen(host: str = "127.0.0.1", ports: int | Iterable[int] = 0) -> socket.socket:
@@ -96,8 +96,8 @@ def is_own_host(header: str) -> bool:
 class OwnHosts:
     """ASGI middleware that answers requests for this computer's own names only.
 
-    Starlette's ``TrustedHostMiddleware`` wants a list, cannot say "any number", and takes
-    '[::1]:80' for the name '['.
+    Starlette's ``TrustedHostMiddleware`` needs a list, cannot allow "any number", and reads
+    '[::1]:80' as the name '['.
     """
 
     def __init__(

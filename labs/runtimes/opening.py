@@ -1,9 +1,8 @@
 """Open a model again from plain data: in another process, or from its record.
 
-Lessons open models by hand, in the runtime's own words. What cannot hold a native object (a fresh
-process, a job that travels to a device, a service's settings, a race between records) holds a
-runtime's name and these settings instead: the very ones that ``labs.bench.describe`` reads from a
-native object.
+Lessons open models by hand, in the runtime's own words. A fresh process, a job for a device, a
+service's settings or a race between records cannot hold a native object. They hold a runtime's name
+and these settings instead, the same that ``labs.bench.describe`` reads from a native object.
 """
 
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ RUNTIMES = ("torch", "onnxruntime", "openvino")
 
 
 class RuntimeUnavailableError(RuntimeError):
-    """This environment or machine cannot run it; the message says why and what to do."""
+    """This environment or machine cannot run it; the message gives the reason and the fix."""
 
 
 def open_model(
@@ -27,7 +26,7 @@ def open_model(
     Args:
         path: The model's file: ``.onnx``, or ``.safetensors`` for torch.
         settings: For 'onnxruntime': ``providers`` (names, or pairs of name and options; the CPU
-            stands behind them), ``graph_optimization_level`` ('ORT_ENABLE_ALL'),
+            follows them), ``graph_optimization_level`` ('ORT_ENABLE_ALL'),
             ``intra_op_num_threads``, ``session_config`` (entries by name). For 'openvino':
             ``device`` and its properties, such as ``INFERENCE_PRECISION_HINT``. For torch:
             ``device``, ``num_threads``. The runtime decides all other settings.

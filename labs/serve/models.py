@@ -11,7 +11,7 @@ FP32_NAME = "food11.onnx"
 
 
 def fp32_model(folder: Path | None = None, *, on_progress: OnProgress = silent) -> Path:
-    """Return the model as an ONNX file in a folder or the workspace, exported if need be."""
+    """Return the model as an ONNX file in a folder or the workspace; export it if it is missing."""
     from labs.data.models import load_mobilenet_v2
     from labs.optimize.export import export_onnx
 

@@ -18,9 +18,9 @@ _READ_BY_INSTALLERS = {
 
 
 def expected(image: str) -> dict[str, Any]:
-    """Return an image's row of ``images.toml``, with the packages of what it extends.
+    """Return an image's row of ``images.toml``, with the packages of the image that it extends.
 
-    One that is not in the table counts as Chameleon's plain one, or as Ubuntu's container.
+    An image that is not in the table counts as Chameleon's plain one, or as Ubuntu's container.
     """
     name = image.rpartition("/")[2].partition(":")[0]
     images = {entry["name"]: entry for entry in _table("images")["image"]}
@@ -31,7 +31,7 @@ def expected(image: str) -> dict[str, Any]:
 
 
 def known(image: str) -> dict[str, Any]:
-    """Return an image's row, with what a proof has seen in the place of what was expected, and its
+    """Return an image's row, with a proof's facts in place of expectations, and its
     ``standing``.
     """
     from labs.sites.proofs import seen, standing
@@ -69,7 +69,7 @@ def brought(package: str) -> tuple[str, ...]:
 
 def mirrored() -> tuple[str, ...]:
     """Return the settings of ``mirrors.toml`` as ``NAME=address``, for the machines' scripts and
-    what they call.
+    their commands.
     """
     settings: list[str] = []
     for name, address in _table("mirrors").items():

@@ -1,8 +1,8 @@
 """Facts about leased machines: submitted proofs, which replace guesses.
 
-`msl lease proof PART` writes one (``provisioning.lab.proof``); the folder ``proofs/`` holds those
-that count. One of a rehearsal shows that the way works, and nothing about a machine: it never
-counts as seen.
+`msl lease proof PART` writes one (``provisioning.lab.proof``); the folder ``proofs/`` holds the
+valid ones. A proof of a rehearsal shows that the procedure works, but nothing about a real machine,
+so it never counts as seen.
 """
 
 import json
@@ -51,7 +51,7 @@ def read(text: str) -> dict[str, Any]:
     """Return a proof.
 
     Raises:
-        ValueError: it is no JSON, has other fields, or holds what may name somebody.
+        ValueError: it is no JSON, has other fields, or contains text that may name a person.
     """
     proof = json.loads(text)
     secret = SECRET.search(json.dumps(proof, ensure_ascii=False))

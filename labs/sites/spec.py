@@ -1,5 +1,5 @@
-"""What each part needs: its block of time, the site options where it can run, and what is installed
-on them.
+"""The needs of each part: its block of time, the site options where it can run, and their
+software.
 """
 
 import hmac
@@ -79,10 +79,10 @@ class PartSpec:
     fetches_gb: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def option(self, site: str, type_name: str | None = None) -> SiteOption:
-        """Return the first option at the site, of the type when one is given.
+        """Return the first option at the site, of ``type_name`` if it is given.
 
         Raises:
-            KeyError: this part never runs there; the message lists where it does.
+            KeyError: this part cannot run there; the message lists its sites.
         """
         for option in self.options:
             if option.site == site and type_name in (None, option.type):

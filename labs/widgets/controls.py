@@ -1,7 +1,7 @@
 """Controls in a notebook: clicks while a cell runs, keys that stay in the widget, names.
 
-JupyterLab (4.4 and newer) sends what a widget's button does to a *subshell* of the kernel, a thread
-of its own (ipykernel 7 and newer), so that Cancel works although the main thread is busy. Without
+JupyterLab (4.4 and newer) sends a widget's clicks to a *subshell* of the kernel, which is a
+separate thread (ipykernel 7 and newer). So Cancel works although the main thread is busy. Without
 subshells the toolbar's stop button does the same. Source: JEP 91 (kernel subshells); JupyterLab's
 setting 'Kernel Comms over subshells'.
 """
@@ -40,7 +40,7 @@ nameAll(5);"""
 
 
 def has_kernel() -> bool:
-    """Return whether this is a notebook's kernel, and not a plain Python process."""
+    """Return whether this process is a notebook's kernel rather than a plain Python."""
     return getattr(get_ipython(), "kernel", None) is not None
 
 

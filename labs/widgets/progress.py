@@ -97,7 +97,7 @@ class Progress:
         self.button.description = "Stopping…"
 
     def report(self, fraction: float, text: str) -> None:
-        """Take note of how far the work is; this is the ``on_progress`` that the work is given.
+        """Note the progress of the work, which calls this as its ``on_progress``.
 
         Raises:
             Stopped: Cancel was pressed.

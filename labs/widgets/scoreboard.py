@@ -1,7 +1,7 @@
 """The scoreboard: how far this machine's best options are from the manager's three targets.
 
-Only a target's own machine can meet it. A figure from another machine stands there as a rehearsal,
-with that machine's name and without a verdict.
+Only a target's own machine can meet it. The scoreboard shows a figure from another machine as a
+rehearsal, with that machine's name and without a verdict.
 """
 
 import math
@@ -23,8 +23,8 @@ _NUMBERS = {**NUMBERS, "p50_s": ("one photo, median", NUMBERS["p50_s"][1])}
 def scoreboard(records: Iterable[object]) -> Shown:
     """Return one card per target with the option that ``decide`` puts first for it.
 
-    Times of two machines cannot be compared: of several, the one that measured float32 last has the
-    board.
+    Times of two machines cannot be compared, so the board shows the machine that measured float32
+    last.
     """
     options = next(reversed(by_machine(records).values()), [])
     targets = targets_for(options[0].machine if options else "")
@@ -43,10 +43,10 @@ def scoreboard(records: Iterable[object]) -> Shown:
 
 
 def best_so_far(records: Iterable[object]) -> dict[ServingTarget, Judged | None]:
-    """Return the first option for each target, of the machine that counts most for it.
+    """Return the first option for each target, from the machine that counts most for it.
 
-    That is the target's own machine if it has measured what the target asks for, else any other, as
-    a rehearsal; of several, the one that measured float32 last.
+    That is the target's own machine, if it has measured every figure of the target. Otherwise it is
+    another machine, as a rehearsal: the one that measured float32 last.
     """
     targets = {target.name: target for target in targets_for("")}
     best: dict[str, Judged | None] = dict.fromkeys(targets)

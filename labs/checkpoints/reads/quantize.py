@@ -94,8 +94,8 @@ def _layout(graph: onnx.GraphProto) -> str:
 
 
 def agreement(path: Path) -> float:
-    """Return on what share of 60 photos a file names the same class as the workspace's
-    ``food11.onnx``.
+    """Return the share of 60 photos for which a file and the workspace's ``food11.onnx`` give the
+    same class.
     """
     images = load_split(assets.dataset(), "evaluation")[0][::_EVERY]
     return float(np.mean(answers(path, images) == answers(models_dir() / "food11.onnx", images)))
@@ -104,11 +104,11 @@ def agreement(path: Path) -> float:
 def calibrated_with(graph: onnx.GraphProto, stored: Mapping[str, np.ndarray]) -> str:
     """Return which photos the ranges of a file come from.
 
-    Calibration takes the smallest and the largest number that any of its photos makes of a layer
-    (``MinMax``, ONNX Runtime's default), so each end of a range is the number of one photo. That
-    holds for all ranges of a file that was calibrated with these photos, however many. For other
-    photos it is a coincidence, for one or two of ten ranges. Only activations on both sides of 0
-    are compared: after ReLU6, nearly every range is 0 to 6.
+    Calibration takes the smallest and the largest output of a layer over all photos (``MinMax``,
+    ONNX Runtime's default). So each end of a range is the number of one photo. That holds for all
+    ranges of a file that was calibrated with any number of these photos. For other photos it is a
+    coincidence, for one or two of ten ranges. Only activations on both sides of 0 are compared:
+    after ReLU6, nearly every range is 0 to 6.
 
     Returns:
         'training'; 'few', if most training photos go beyond the ranges; 'evaluation'; 'narrower',
@@ -160,7 +160,7 @@ def _share_beyond(
 def _two_sided_ranges(
     graph: onnx.GraphProto, stored: Mapping[str, np.ndarray]
 ) -> dict[str, tuple[float, int]]:
-    """Return scale and zero point of the last activations whose range lies on both sides of 0."""
+    """Return scale and zero point of the last activations whose range includes both signs."""
     float_graph = onnx.load(models_dir() / "food11.onnx").graph
     inside = {output for node in float_graph.node for output in node.output}
     ranges = {}

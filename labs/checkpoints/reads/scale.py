@@ -14,11 +14,11 @@ _TEAMS = (
 
 
 def team_template(path: Path) -> dict:
-    """Return what a template makes of a team: its address, its model, and what its deployment asks
-    for, beside what the team asked for.
+    """Return a team's settings in a template: its address, its model, and its deployment's limits,
+    each beside the team's request.
 
-    It is filled in for two teams. The facts are those of the first team that does not get what it
-    asked for, so that a value which is written in shows.
+    The reader fills in the template for two teams. The facts are those of the first team whose
+    request is not met, so that a hard-coded value shows.
 
     Args:
         path: A YAML list of one application with ``$team``, ``$model``, ``$least``, ``$most`` and

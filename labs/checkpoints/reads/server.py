@@ -6,8 +6,8 @@ from labs.records.targets import GPU_PROVIDERS
 
 
 def on_gpu(records: Records) -> dict:
-    """Return of the newest option that asked for a GPU, how many nodes ran there, and what it was
-    compared with.
+    """Return for the newest option that asked for a GPU: the number of nodes that ran there, and
+    the options it was compared with.
     """
     providers = set(GPU_PROVIDERS) - {"cuda"}  # torch's, which has no nodes
     on_gpus = [

@@ -68,8 +68,8 @@ class Asgi:
         await started.wait()
 
     async def answer(self, request: dict) -> None:
-        """Answer one request: with a ``body``, or with ``pieces`` of a megabyte each, of which
-        nobody says how many.
+        """Answer one request: with a ``body``, or with ``pieces`` of a megabyte each, without an
+        announced length.
         """
         reply: dict[str, Any] = {"status": 0, "type": "", "body": b"", "taken": 0}
         body, most = base64.b64decode(request.get("body", "")), request.get("pieces", 0)

@@ -1,8 +1,8 @@
 """Environments for wheels that cannot live with others, made by uv and kept in the cache.
 
-An environment counts once its marker is written, which is the last thing that happens. A build that
-was cut short leaves no marker and is started afresh; whatever uv had downloaded whole comes from
-uv's own cache, so little is lost.
+An environment is complete when its marker is written, which is the last step. An interrupted build
+leaves no marker and starts again. Files that uv had downloaded completely come from uv's own cache,
+so little is lost.
 """
 
 import contextlib
@@ -60,7 +60,8 @@ class EnvironmentUnavailableError(RuntimeUnavailableError):
 class Environment:
     """An environment for one wheel, made or not.
 
-    ONNX Runtime, OpenVINO GenAI and ExecuTorch stand here, Triton elsewhere.
+    Those of ONNX Runtime, OpenVINO GenAI and ExecuTorch are here; Triton's is in
+    ``labs.serve.triton``.
     """
 
     #: Short name, such as 'openvino'.
@@ -108,13 +109,14 @@ class Environment:
     def run(
         self, script: str | Path, *arguments: object, variables: Mapping[str, str] | None = None
     ) -> None:
-        """Run a script with this environment's Python, in its own folder, and print its output.
+        """Run a script with this environment's Python, in the script's folder, and print its
+        output.
 
         The course's own package can be imported there.
 
         Raises:
             EnvironmentUnavailableError: The environment is not installed.
-            subprocess.CalledProcessError: The script failed; what it said stands above.
+            subprocess.CalledProcessError: The script failed; its output is above.
         """
         if not self.is_installed:
             install_command = python(f"labs providers install {self.name}")
@@ -169,7 +171,7 @@ def environment(name: str) -> Environment:
     """Return an environment by name.
 
     Raises:
-        ValueError: There is none; the message lists those that there are.
+        ValueError: No environment has this name; the message lists the names.
     """
     if name not in environments():
         raise ValueError(f"no environment {name!r}; there are {', '.join(environments())}")
@@ -177,14 +179,14 @@ def environment(name: str) -> Environment:
 
 
 def install(name: str | Environment, on_progress: OnProgress = silent) -> Environment:
-    """Return an environment, making it first where that has not happened yet.
+    """Return an environment; make it first if it does not exist.
 
     Args:
         name: 'openvino', 'gpu', 'tensorrt', 'migraphx', 'genai', 'aiperf' or 'executorch'.
 
     Raises:
         EnvironmentUnavailableError: No wheel for this machine, no room, no network, or uv failed;
-            the message says which, and what to do.
+            the message gives the reason and the fix.
     """
     wanted = environment(name) if isinstance(name, str) else name
     if wanted.is_installed:

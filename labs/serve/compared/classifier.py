@@ -1,9 +1,8 @@
 """The given module of a student's app, copied next to it: the model, and the places in its queue.
 
-With ``intake.py`` beside it, it stands alone, so that it travels into a container: onnxruntime,
-numpy, Pillow and FastAPI, and nothing of the course. ``MODEL`` names the ONNX file, ``WORKERS``
-says how many photos are computed at once (each with ``THREADS`` threads), ``MAY_WAIT`` how many may
-wait.
+With ``intake.py`` beside it, you can copy it into a container: it needs onnxruntime, numpy, Pillow
+and FastAPI, and nothing of the course. ``MODEL`` names the ONNX file. ``WORKERS`` photos are
+computed at once (each with ``THREADS`` threads), and ``MAY_WAIT`` photos may wait.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """A Ray cluster as a child of the notebook, which Ray's own commands start.
 
-Every port is on loopback (``loopback/sitecustomize.py``), and Ray's own token is asked for on each:
-a user who may submit an application runs code as the cluster's owner.
+Every port is on loopback (``loopback/sitecustomize.py``), and each asks for Ray's own token,
+because a user who may submit an application runs code as the cluster's owner.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ EVERY_S = 0.5
 
 
 class RayError(RuntimeError):
-    """Ray did not do what it was asked for; the message ends with what it said."""
+    """Ray did not carry out a command; the message ends with Ray's own."""
 
 
 class RayCluster:

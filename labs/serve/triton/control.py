@@ -23,7 +23,7 @@ KEY_HEADER = "labs-key"
 
 
 class TritonError(RuntimeError):
-    """Triton refused, or does not answer; the message holds its reason and what to do."""
+    """Triton refused, or does not answer; the message gives the reason and the fix."""
 
 
 class Triton:
@@ -172,7 +172,9 @@ class Counters(ServerSide):
 
     @classmethod
     def of(cls, entry: dict) -> Counters:
-        """Return one entry of Triton's ``model_stats``; what is zero may be missing in it."""
+        """Return one entry of Triton's ``model_stats``; counters that are zero may be missing in
+        it.
+        """
         durations = entry.get("inference_stats", {})
         stages = {
             "queue": "queue",

@@ -1,10 +1,10 @@
-"""Where the real ``tritonserver`` and ``perf_analyzer`` come from: NVIDIA's wheels.
+"""Install the real ``tritonserver`` and ``perf_analyzer`` from NVIDIA's wheels.
 
-They do not live in the course's environment, since the server's Python stub is built for numpy
-below 2: under numpy 2 it reads every array with a stride of 0, without an error. So the wheel is
-installed into the course's cache on first use, with a numpy 1.26 beside it and without the rest of
-what its own Python layer (not used here) depends on. The models that the server runs get that numpy
-first, and Pillow, torch and ONNX Runtime from the course's environment (``write_around``).
+They are not in the course's environment, since the server's Python stub is built for numpy below 2:
+under numpy 2 it reads every array with a stride of 0, without an error. So the first use installs
+the wheel into the course's cache, with a numpy 1.26. The other dependencies of its Python layer
+(not used here) are left out. The models that the server runs get that numpy first, and Pillow,
+torch and ONNX Runtime from the course's environment (``write_around``).
 """
 
 import os
@@ -50,7 +50,9 @@ NEWEST_PYTHON = (3, 13)
 
 
 class TritonUnavailableError(RuntimeUnavailableError):
-    """Triton's own programs cannot run on this machine; the message says why and what to do."""
+    """Triton's own programs cannot run on this machine; the message gives the reason and the
+    fix.
+    """
 
 
 def tritonserver(on_progress: OnProgress = silent) -> Path:

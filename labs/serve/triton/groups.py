@@ -1,6 +1,6 @@
-"""What an ``instance_group`` makes: how many instances on which device.
+"""The instances of an ``instance_group``: their number on each device.
 
-Read without Triton's own client, which neither Chameleon's Jupyter nor a grader has.
+Read without Triton's own client, which Chameleon's Jupyter and the grader lack.
 """
 
 import re

@@ -42,10 +42,10 @@ def serve(repository: Path, on_progress: OnProgress = silent) -> LocalTriton:
 
 
 def open_repository(repository: Path) -> Triton:
-    """Return a Triton on a repository: the node's container, or the wheel's. Nothing is loaded.
+    """Return a Triton on a repository, without loaded models: the node's container, or the wheel's.
 
-    The container reads a repository of its own, which gets a copy of the models: configurations are
-    edited there, in ``triton.repository.folder``.
+    The container reads a separate repository, which gets a copy of the models. Edit configurations
+    there, in ``triton.repository.folder``.
 
     Raises:
         TritonUnavailableError: The node's container does not answer, or there is none, and no wheel
@@ -77,9 +77,9 @@ def open_repository(repository: Path) -> Triton:
 
 
 def _texts(repository: Path) -> list[Path]:
-    """Return the texts that lessons ask for.
+    """Return the texts that lessons ask students to write.
 
-    Triton would load a stub, and never answer a request.
+    Triton would load an unwritten stub, but then answer no request.
     """
     return sorted([*repository.glob("*/*/model.py"), *repository.glob("*/config.pbtxt")])
 

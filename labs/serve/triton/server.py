@@ -51,19 +51,19 @@ def start(
 ) -> LocalTriton:
     """Return a ready server with these models loaded.
 
-    Loading and unloading ask for a key, ``triton.headers``: a loopback port is open to every user
-    of the machine and to every web page in its browsers, and a user who may load a model may run
+    Loading and unloading require a key, ``triton.headers``. A loopback port is open to every user
+    of the machine and to every web page in its browsers, and a user who may load a model can run
     code as the server's owner.
 
     Args:
         models: The models that it serves; written to the repository first. An ensemble comes after
             its steps.
-        repository: Where the models lie; a folder in the workspace when None. Without ``models`` it
+        repository: The folder of the models; one in the workspace when None. Without ``models`` it
             is only read.
         within_s: Seconds until the server (not yet its models) must answer.
 
     Raises:
-        TritonUnavailableError: It cannot run on this machine; the message says what to do instead.
+        TritonUnavailableError: It cannot run on this machine; the message gives an alternative.
         TritonError: The server ended by itself, or a model cannot be loaded.
     """
     models = list(models)

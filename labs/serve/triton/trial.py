@@ -1,7 +1,7 @@
-"""Folders of models, tried in the real Triton: do they load, and what do they answer?
+"""Try folders of models in the real Triton: whether they load, and their answers.
 
-The folders are copied, so whatever serves the originals goes on. The server is the one of the
-lessons, with explicit model control.
+The folders are copied, so a server of the originals is not disturbed. This server is the lessons',
+with explicit model control.
 """
 
 import base64

@@ -2,11 +2,11 @@
 
 Python runs this at its start where this folder is on ``PYTHONPATH``.
 
-Ray takes a machine's outward address for its node, also where 127.0.0.1 was asked for, and then
-binds its ports to all interfaces (its own switch for loopback, meant for macOS and Windows, forbids
-a second node). Each replica of Ray Serve opens one more port, on all interfaces whatever the node's
-address is. Both are one function each, changed here as soon as Ray has defined it;
-`tests/labs/serve/ray/test_ray.py` looks at what listens.
+Ray uses a machine's outward address for its node, even if 127.0.0.1 was requested, and then binds
+its ports to all interfaces. (Its own switch for loopback, meant for macOS and Windows, forbids a
+second node.) Each replica of Ray Serve opens one more port, always on all interfaces. One function
+causes each; this file changes it as soon as Ray has defined it. `tests/labs/serve/ray/test_ray.py`
+checks the listening ports.
 """
 
 import sys
@@ -23,7 +23,7 @@ def _node_address(module: ModuleType) -> None:
 
 
 def _grpc_ports(module: ModuleType) -> None:
-    """What asks for all interfaces gets this one."""
+    """A request for all interfaces gets loopback."""
     original = module.add_port_to_grpc_server
 
     def add_port(server: object, address: str) -> int:

@@ -2,8 +2,8 @@
 
 It is copied beside the classifier's ``model.py``.
 
-Importing torchvision takes as long as importing torch. Each copy of the model that starts would pay
-for it, and so would whoever changes a setting and waits.
+Importing torchvision takes as long as importing torch. Each starting copy of the model would need
+this time, and a student who changes a setting would wait for it.
 """
 
 from torch import nn
