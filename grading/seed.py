@@ -15,13 +15,13 @@ VARIABLE = "GRADING_SEED"
 
 
 def secret_seed(*, may_be_public: bool = False) -> str:
-    """Return the seed: what ``GRADING_SEED`` holds, else what is typed, unseen.
+    """Return the seed from ``GRADING_SEED``, or ask for it without showing the input.
 
-    Enter alone takes the public one with ``may_be_public``. An argument would stand in ``ps`` for
-    everybody on the machine, students' cells included.
+    With ``may_be_public``, Enter alone takes the public one. As an argument, the seed would be
+    visible in ``ps`` to all users of the machine, including students' cells.
 
     Raises:
-        typer.BadParameter: There is nobody to ask.
+        typer.BadParameter: There is no terminal to ask at.
     """
     # What this process starts has no use for it.
     if seed := os.environ.pop(VARIABLE, ""):

@@ -1,4 +1,4 @@
-"""``python -m provisioning plan|reserve|up|forward|release|sweep …``: what the notebooks do, from a
+"""``python -m provisioning plan|reserve|up|forward|release|sweep …``: the notebooks' steps, from a
 terminal.
 """
 
@@ -31,7 +31,9 @@ def _zones(incomplete: str) -> list[str]:
 
 
 def _types(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the machines of the part that stands before on the line; of all parts without one."""
+    """Return the machines of the part named earlier on the line; without a part, those of all
+    parts.
+    """
     part = context.params.get("part")
     parts = [part] if part in PARTS else PARTS
     names = [option.type for name in parts for option in load_spec(name).options]
@@ -181,7 +183,7 @@ def pull(part: PART, address: _ADDRESS = None, key: _KEY = None) -> None:
 def proof(part: PART) -> None:
     """Write down what a part's machine is and how set-up went.
 
-    It works for a set-up that failed, too, and names nobody.
+    It also works for a set-up that failed. It contains no names of people.
     """
     path, seen = prove(part)
     for name, step in seen["steps"].items():
@@ -234,8 +236,8 @@ def sweep(
         bool, typer.Option("--delete", help="Delete the orphans; what is in use stays.")
     ] = False,
 ) -> None:
-    """List what the labs left at all sites, with its age. With --delete, what is left after
-    that.
+    """List the labs' remaining resources at all sites, with their age. With --delete, delete
+    them and list the rest.
     """
     now = site_clock().now()
     owner = owner_name() if mine else None

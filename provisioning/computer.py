@@ -27,7 +27,7 @@ _ELSEWHERE = "Or take a Codespace or another computer."
 
 
 class Computer(NamedTuple):
-    """What decides whether the pinned packages have wheels for a computer."""
+    """The facts that decide whether the pinned packages have wheels for a computer."""
 
     #: As Python's ``platform`` names them, such as "Linux" and "x86_64".
     system: str
@@ -45,7 +45,7 @@ class Computer(NamedTuple):
         return cls(system, platform.machine(), numbers, sys.version_info[:3])
 
     def unsupported(self) -> str:
-        """Return why the pinned packages have no wheels for this computer, and what to do; empty if
+        """Return why the pinned packages have no wheels for this computer, with the fix; empty if
         they have.
         """
         if self.system == "Darwin":

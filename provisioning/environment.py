@@ -36,7 +36,7 @@ _TORCH = ("torch", "torchvision")
 
 
 class Build(NamedTuple):
-    """One of PyTorch's builds, and what a student's whole environment takes with it, in GB."""
+    """One of PyTorch's builds, and the size of a student's whole environment with it, in GB."""
 
     name: str
     installed_gb: float
@@ -53,7 +53,7 @@ _TOOLS_GB = 0.6  # what tests, site and cluster take beside it, in a checkout
 
 
 class SetupError(Exception):
-    """Set-up cannot go on; the message says why and what to do."""
+    """Set-up cannot continue; the message gives the reason and the fix."""
 
 
 def has_nvidia_gpu() -> bool:
@@ -258,7 +258,7 @@ def _link_hook() -> None:
 
 
 def build_of(coming: dict[str, str]) -> Build | None:
-    """Return which build is among packages that are to come, with their versions; None if PyTorch
+    """Return which build is among the packages to install, with their versions; None if PyTorch
     stays as it is.
     """
     if "torch" not in coming:
@@ -284,11 +284,11 @@ def _by_uv(course: Sequence[str]) -> tuple[Build | None, Sequence[str | Path]] |
 
 
 def _by_pip() -> tuple[Build | None, Sequence[str | Path]]:
-    """Return the same from wherever pip is told to look: the build for CPUs if there is one and no
-    GPU.
+    """Return the same from pip's configured index: the build for CPUs if the index has one and
+    there is no GPU.
 
-    pip itself would tell only after it has downloaded, from an index that keeps no metadata apart;
-    PyPI's wheels for Linux are those with CUDA.
+    Some indexes have no separate metadata; with these, pip itself would know the build only after
+    the download. PyPI's wheels for Linux are those with CUDA.
     """
     line = (_PYTHON, "-m", "pip", "install", "--progress-bar", "off")
     installed = _output(_PYTHON, "-m", "pip", "show", "torch").stdout
@@ -367,7 +367,7 @@ def _require(worked: bool) -> None:
 
 
 def _run(*command: str | Path, logged: bool = False) -> bool:
-    """Return whether a command worked; what it says goes to the log."""
+    """Return whether a command worked; its output goes to the log."""
     path = LOG if logged else Path(os.devnull)
     with path.open("a", encoding="utf-8") as output:
         return _start(command, stdout=output, stderr=subprocess.STDOUT).returncode == 0

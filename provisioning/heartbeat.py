@@ -1,6 +1,6 @@
-"""Long work says that it goes on: in a line of the terminal, and once a minute where there is none.
+"""Show that long work continues: in a line of the terminal, or once a minute in a log.
 
-Set-up uses it before anything is installed, so it needs nothing but Python's own library.
+Set-up uses it before anything is installed, so it needs only Python's own library.
 """
 
 import contextlib

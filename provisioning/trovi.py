@@ -1,13 +1,13 @@
-"""``python -m provisioning trovi …``: what students get, as an archive, as a git repository, and
+"""``python -m provisioning trovi …``: the students' files as an archive, as a git repository, and
 ready for Trovi.
 
 Trovi, Chameleon's collection of launchable artifacts, imports a GitHub repository with a
-``trovi.json`` at its root; the page for instructors says what must stand there.
+``trovi.json`` at its root; the page for instructors explains its content.
 
 The students' repository has each version as a commit, so that ``msl update`` and nbgitpuller can
-merge. It holds what the archive holds and nothing else, in its history too: the course's own
-repository, whose history has the answers, is never its parent. Keep the folder, or clone it again
-before the next version: merging needs that they follow each other.
+merge. It holds only the archive's files, in its history too: the course's own repository, whose
+history has the answers, is never its parent. Keep the folder, or clone it again before the next
+version: merging needs that they follow each other.
 """
 
 import os
@@ -63,8 +63,8 @@ def write_version(root: Path, repository: Path, message: str) -> ArtifactVersion
     None if none changed.
 
     Raises:
-        TemplateError: The folder holds the course itself, something that is no repository, or work
-            of somebody's.
+        TemplateError: The folder holds the course itself, files that are not a repository, or
+            another person's work.
         ValueError: A file holds an answer or a key.
         AssignmentError: The assignment has a fault.
     """
@@ -174,9 +174,7 @@ def build(
         bool, typer.Option("--flat", help="Without a folder of its own, as Trovi takes it.")
     ] = False,
 ) -> None:
-    """Write the students' archive, with no answer and no test. It unpacks into a folder of its
-    own.
-    """
+    """Write the students' archive, without answers and tests. It unpacks into one new folder."""
     assignment(root / "assignment.toml")
     folder = "" if flat else "model-serving-labs"
     archive = pack(root, target, folder=folder, date_s=_changed_s(root))

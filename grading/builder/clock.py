@@ -1,9 +1,9 @@
 """A lesson's minutes, derived from its source by the one table in ``clock.toml``.
 
-A machine's seconds were recorded when the solved lessons ran
-(``python -m grading rehearse --record``), and minutes on a lease stand in front matter. Set-up is
-counted separately, because a student works on something else while a machine boots. Pages call the
-minutes estimated: a class's report has the medians that the table is refitted by.
+A machine's seconds were recorded when the solved lessons ran (``python -m grading rehearse
+--record``). Front matter gives the minutes on a lease. Set-up is counted separately, because a
+student works on something else while a machine boots. Pages call the minutes estimated; the medians
+in a class's report serve to refit the table.
 """
 
 import ast
@@ -126,8 +126,8 @@ def _lines_to_write(source: str) -> int:
 
 
 def _logical_lines(source: str) -> list[str]:
-    """Return the statements' lines of a cell, each in one line however a formatter has broken it,
-    and each block of comments in one. What is no Python stays line by line.
+    """Return a cell's statements and blocks of comments, each as one line, whatever line breaks a
+    formatter has made. Text that is not Python stays line by line.
     """
     code = textwrap.dedent(source)
     rows = [row.strip() for row in code.splitlines()]

@@ -90,8 +90,8 @@ def answered(lesson: Lesson, id: str, cases: Iterable[Case]) -> list[dict[str, A
 def secret_cases(lessons: Iterable[Lesson], seed: str) -> dict[str, list[dict[str, Any]]]:
     """Return hidden cases of all functions in some lessons, by question, in another order.
 
-    Neither results that are recited one after the other fit them, nor those of the public case that
-    is most alike: what is drawn is drawn several times.
+    Recited results fail: the order differs from the public one, and each function has several
+    draws, so the most similar public case is no answer.
     """
     secret = {}
     for lesson in lessons:

@@ -1,11 +1,11 @@
-"""From a lesson's source (py:percent) to its output-free notebook, the same bytes each time.
+"""Build a lesson's source (py:percent) into its output-free notebook, the same bytes each time.
 
-A notebook is built by the visible list ``STEPS``. What needs care is cell ids: jupytext draws them
-at random, yet a twin must not change without its source, and a student's answer is found by its
+The list ``STEPS`` shows how a notebook is built. Cell ids need care. jupytext draws them at random,
+but a notebook must change only with its source, and the grader finds a student's answer by its
 cell's id. So
 
-- a cell with ``question="quantize.affine"`` has the id ``quantize-affine``, wherever it stands, and
-  so has one that begins with ``predict("quantize.faster", …)``;
+- a cell with ``question="quantize.affine"`` has the id ``quantize-affine`` at every place; a cell
+  that begins with ``predict("quantize.faster", …)`` is named in the same way;
 - any other cell is named after its first line. Editing the rest of the cell keeps the id, and a
   cell inserted before it changes no other id, which numbering the cells would.
 """
@@ -87,8 +87,8 @@ def require_known_metadata(notebook: NotebookNode, lesson: Lesson) -> None:
 
 
 def show_bodies(notebook: NotebookNode, lesson: Lesson) -> None:
-    """Fill each cell that ``shows`` a function with its source, so that lesson and package cannot
-    drift apart.
+    """Fill each cell that ``shows`` a function with its source, so that lesson and package always
+    agree.
 
     Raises:
         LessonError: There is no such function, or the cell holds more than the dots.
@@ -107,10 +107,10 @@ def show_bodies(notebook: NotebookNode, lesson: Lesson) -> None:
 
 
 def quote_figures(notebook: NotebookNode, lesson: Lesson) -> None:
-    """Fill figures into texts, so that a sentence cannot disagree with the value that the course
-    computes with.
+    """Fill figures into texts, so that a sentence always shows the value that the course computes
+    with.
 
-    ``{{ onnx_epyc.p50_ms }}`` is what others published (``labs.records.reference.published``).
+    ``{{ onnx_epyc.p50_ms }}`` is a published figure (``labs.records.reference.published``).
     ``{{ UTILIZATION }}`` is one of the course's own shares (``own_shares``), in per cent.
 
     Raises:
@@ -253,8 +253,8 @@ def name_cells(notebook: NotebookNode, lesson: Lesson) -> None:
 
 
 def leave_stubs(notebook: NotebookNode, lesson: Lesson) -> None:
-    """Take the solutions out; what stands behind ``### STUB`` in one stays, and a line that raises
-    otherwise.
+    """Remove the solutions. The text after ``### STUB`` stays; without it, a line that raises
+    replaces the solution.
     """
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -375,12 +375,11 @@ def source_of(shows: str, *, root: Path = NOTEBOOKS_DIR.parent) -> str:
     It is cut from the module's file, which is not imported.
 
     Args:
-        shows: Where and what: ``"labs.data.preprocess:softmax"``, or several names:
+        shows: Module and name, such as ``"labs.data.preprocess:softmax"``, or several names:
             ``"labs.stats:verdict,quotient"``.
 
     Raises:
-        LookupError: There is no such module, or it has no such name; the message lists those that
-            it has.
+        LookupError: There is no such module, or it has no such name; the message lists its names.
     """
     module, _, names = shows.partition(":")
     if module.partition(".")[0] not in ROOMS or not names:

@@ -61,25 +61,24 @@ def question(
     opened_by: str = "",
     again: Mapping[str, int] | None = None,
 ) -> Callable[[Cases], Cases]:
-    """Ask for a function, by decorating the generator of its cases; or for a file, an answer or
+    """Ask for a function, by decorating the generator of its cases, or for a file, an answer or
     records, by rules.
 
     Args:
-        file: 'module:function' that returns facts about what was handed over: a path, a class, a
+        file: 'module:function' that returns facts about the checked object: a path, a class, a
             program.
         records: 'module:function' that returns facts about the ledger's records.
-        form: What an answer looks like (``labs.course.rules.fitted``); its facts come from
-            ``records``.
-        rules: What has to hold of the facts, in order (``labs.course.rules``).
+        form: The form of an answer (``labs.course.rules.fitted``); its facts come from ``records``.
+        rules: Conditions on the facts, in order (``labs.course.rules``).
         good: Facts that keep all rules.
         gate: The capabilities that a machine needs to earn it.
-        told: Of a file: that its points are for taking part, since the grader cannot open it
-            again, or since a program could fill it in from the rules that ship.
-        opened_by: Of a file: 'model' if it is an ONNX file, which the grader measures again. Any
-            other file that the grader opens is a program, and ``file`` its judge.
-        again: Points on top for what the grader opens itself, by what it looks at
-            (``grading.grade.hidden``). A function has as many again for cases that nobody has seen,
-            unless others are named.
+        told: Whether a file's points are for taking part, because the grader cannot open it again,
+            or because a program could fill it in from the rules that ship.
+        opened_by: 'model' if the file is an ONNX file, which the grader measures again. Any other
+            file that the grader opens is a program, and ``file`` its judge.
+        again: Additional points for evidence that the grader checks itself, by kind of check
+            (``grading.grade.hidden``). By default, a function's secret cases have the same points
+            as its public ones.
     """
     if file:
         kind = "file"
@@ -138,12 +137,12 @@ def another(id: str) -> Callable[[Callable], Callable]:
 def domain(id: str, *, draws: int = 300) -> Callable[[Domain], Domain]:
     """Describe all calls that the docstring of the question above allows, by drawing one of them.
 
-    Mutants of its solution are held against it (``grading.builder.mutants``), and the grader's
-    cases are drawn from it too. Leave out only calls that right functions may answer differently:
-    a number half-way between two marks, floats that are equal but for rounding.
+    Mutants of the solution are compared with it on these calls (``grading.builder.mutants``), and
+    the grader draws its cases from them too. Leave out only calls that right functions may answer
+    differently: a number half-way between two marks, or floats that differ only by rounding.
 
     Args:
-        draws: How many draws stand for the domain in tests.
+        draws: Number of draws that represent the domain in tests.
 
     Raises:
         LessonError: There is no such question above.
@@ -294,7 +293,8 @@ def written(lesson: Lesson) -> dict[str, Asked]:
     """Return a lesson's questions as their author wrote them, by id.
 
     Raises:
-        LessonError: A question belongs to another lesson by its id, or has no cases and no rules.
+        LessonError: By its id, a question belongs to another lesson, or it lacks both cases and
+            rules.
     """
     path = lesson.folder / "questions.py"
     if not path.is_file():

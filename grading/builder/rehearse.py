@@ -1,4 +1,4 @@
-"""The whole course without a student: every lesson solved and run in order, then the scoreboard.
+"""Run the whole course without a student: every lesson solved, in order, then the scoreboard.
 
 All lessons share one workspace, as a student's do, and one testbed. Both are new each time: no
 user's results or rehearsed leases change, and no process remains.
@@ -47,8 +47,8 @@ def scores(workspace: Path, wanted: list[Lesson]) -> list[ResultRow]:
 
 
 def missed(rows: list[ResultRow]) -> tuple[list[ResultRow], list[ResultRow]]:
-    """Return the rows without all points: those that this machine could have earned, and those that
-    need another machine.
+    """Return the rows without all points: first the rows that this machine could have earned, then
+    the rows that need another machine.
     """
     lacking = {capability.name for capability in capabilities() if not capability.available}
     here = []
@@ -160,17 +160,17 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def own_testbed(folder: Path, wanted: list[Lesson], speed: float = TESTBED_SPEED) -> Iterator[None]:
-    """Start a rehearsal testbed of this run's own when one of the lessons reserves machines, and
-    stop it at the end.
+    """Start a separate rehearsal testbed if one of the lessons reserves machines, and stop it at
+    the end.
 
-    Nobody's running rehearsal is touched, and nobody's leases count: its files, and the records of
-    what is provisioned, go with the folder.
+    The user's running rehearsal and leases stay as they are. The testbed's files and its records of
+    provisioned machines are deleted with the folder.
 
     Args:
         speed: Seconds that pass on the testbed in one second.
 
     Raises:
-        RuntimeError: The testbed did not start; the message is its own.
+        RuntimeError: The testbed did not start; the message comes from the testbed.
     """
     if not any(map(_reserves, wanted)):
         yield

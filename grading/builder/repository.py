@@ -50,17 +50,15 @@ def food_ensemble() -> ModelFolder:
 
 
 def write_solved(repository: Path, model: Path) -> None:
-    """Write all models of the lessons' repository, those that lessons give among them, from the
-    ONNX file.
-    """
+    """Write all models of the lessons' repository from the ONNX file, including the given ones."""
     own = [food_classifier(), food_classifier_onnx(model), food_ensemble()]
     given = [food_preprocess(), food_label()]
     ModelRepository(repository).write([*own, *given])
 
 
 def write_programs(id: str, folder: Path) -> None:
-    """Write the apps of a lesson, as its cells write them into its folder of programs, and what
-    they stand on.
+    """Write a lesson's apps, as its cells write them into its folder of programs, and their
+    modules.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("serve/compared/classifier.py", "data/intake.py"):
@@ -72,8 +70,8 @@ def write_programs(id: str, folder: Path) -> None:
 
 
 def solved_text(id: str) -> str:
-    """Return what a question's solved cell writes: what follows ``%%writefile``, or the text
-    constant that it names.
+    """Return the file that a question's solved cell writes: the text after ``%%writefile``, or the
+    text constant that it names.
     """
     cells = solved_cells(id.partition(".")[0])
     source = next(cell.source for cell in cells if cell.metadata.get("question") == id)

@@ -1,9 +1,9 @@
-"""The course as pages (``make site``): each lesson as it is handed out, with the outputs of a
-solved run in it.
+"""The course as pages (``make site``): each lesson as students get it, with the outputs of a solved
+run.
 
 Sphinx reads a folder that mirrors the repository's paths, so links hold between its pages as they
-do between files. What lies behind a prediction is folded, a live widget is its still form, and what
-quotes a solution is left out.
+do between files. Outputs that answer a prediction are folded, a live widget becomes its still form,
+and outputs that quote a solution are left out.
 """
 
 import functools
@@ -169,8 +169,8 @@ def _mark(output: NotebookNode, found: list[Guesses]) -> None:
 
 
 def _fold_answers(notebook: NotebookNode, predictions: Iterable[str]) -> None:
-    """Fold what lies behind a prediction, to the next heading, and each later cell that names its
-    result. The cells' tags name the predictions that they are behind.
+    """Fold the outputs that answer a prediction, up to the next heading, and each later cell that
+    names its result. The cells' tags name the predictions.
     """
     is_behind = False
     answers = r"predicted\("
@@ -192,7 +192,7 @@ def _fold_answers(notebook: NotebookNode, predictions: Iterable[str]) -> None:
 
 
 def still_form(output: NotebookNode, runs: Path) -> NotebookNode | None:
-    """Return an output as any page can show it; None of what lives in JupyterLab alone, or quotes a
+    """Return an output in a form for any page; None if it works only in JupyterLab or quotes a
     solution.
     """
     text = json.dumps(output).replace(f"{runs.resolve()}/", "").replace(f"{PROJECT_DIR}/", "")

@@ -37,8 +37,8 @@ def sources(root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
 
 
 def guides(root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
-    """Return the instructors' notebooks, which are built like lessons, are no part of the course
-    and are not graded.
+    """Return the instructors' notebooks, which are built like lessons but are outside the graded
+    course.
     """
     return _described(root, "instructor")
 
@@ -72,8 +72,8 @@ def _described(root: Path, *folders: str) -> list[Lesson]:
 
 @functools.lru_cache(maxsize=256)
 def _of_source(path: Path, changed_ns: int) -> Lesson:
-    """Return a source's lesson; ``changed_ns`` tells an edited file from the one that was read
-    before.
+    """Return a source's lesson; ``changed_ns`` distinguishes an edited file from its earlier
+    version.
     """
     import jupytext
 

@@ -1,8 +1,7 @@
-"""For a student who is stuck: a file that makes one lesson's results, so that later lessons can
-begin.
+"""Help a student who is stuck: a file makes one lesson's results, so that later lessons can begin.
 
-It holds the lesson's code without its functions' solutions. What a later lesson takes is made by
-it on the student's machine, so files are the student's and records tell of that machine.
+It holds the lesson's code without its functions' solutions. It makes the inputs of later lessons on
+the student's machine, so files are the student's, and records describe that machine.
 """
 
 import json
@@ -38,8 +37,8 @@ def unlockable() -> dict[str, list[str]]:
 
 
 def key_of(lesson: Lesson, makes: list[str]) -> dict:
-    """Return what a student's ``msl unlock`` reads: what a lesson makes, and its cells, each with
-    the question about a file that it answers.
+    """Return the data for a student's ``msl unlock``: a lesson's results, and its cells, each with
+    the file question that it answers.
     """
     asked = written(lesson)
     kinds = {id: question.values["kind"] for id, question in asked.items()}

@@ -1,6 +1,4 @@
-"""Grade a class: what is kept and still good is not graded again, and each result is kept as soon
-as it is there.
-"""
+"""Grade a class: store each result at once, and reuse stored results that are still valid."""
 
 import contextlib
 import json
@@ -30,8 +28,8 @@ def grade_class(
 ) -> list[Result]:
     """Return a class's results, in the order of the submissions.
 
-    A run that was stopped goes on where it was: every result lies in ``out/results`` as soon as it
-    is known.
+    A stopped run continues where it was, because every result is written to ``out/results`` at
+    once.
 
     Raises:
         AssignmentError: The assignment has a fault; stored results do not change.

@@ -1,10 +1,8 @@
-"""Defend your numbers: a short sheet for each student, drawn by a seed from the student's own
-records.
+"""Defend your numbers: a short sheet for each student, drawn by a seed from the student's records.
 
-Whoever measured knows what becomes of a run when something in it changes; whoever took a
-neighbour's ledger has to read it first. A sheet serves as a written question, or for two minutes of
-talk; the one for staff has the expected answers. It costs and earns no point here: what an answer
-is worth a person says.
+Students who measured know how a run reacts to a change; students who copied a ledger have to read
+it first. A sheet serves as a written question, or for two minutes of talk; the staff's sheet has
+the expected answers. It changes no points here: a person decides the worth of an answer.
 """
 
 import hashlib

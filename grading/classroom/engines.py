@@ -39,9 +39,9 @@ def processes(workers: int, unit: Callable[[Task], Done] = work) -> Engine:
 def dask(client, unit: Callable[[Task], Done] = work) -> Engine:
     """Return an engine on the Dask cluster of a ``distributed.Client``.
 
-    The cluster tries a task again elsewhere when its worker is lost, with results that nobody has
-    fetched yet. Workers see the submissions and the checkout at the same paths as this machine
-    does.
+    If a worker is lost, the cluster repeats its tasks on another one, including tasks whose results
+    were not fetched yet. Workers see the submissions and the checkout at the same paths as this
+    machine does.
     """
 
     def run(tasks: Sequence[Task]) -> Iterator[tuple[Task, Done]]:

@@ -69,17 +69,17 @@ def grades(
     others: Mapping[int, Sequence[Handed]] = MappingProxyType({}),
     looks: Sequence[SiteObservation] | None = None,
 ) -> list[Grade]:
-    """Return the grade of every student who handed in, and of every student of the class who did
-    not and has not left.
+    """Return the grade of every student who handed in, and of every other student who has not left
+    the class.
 
     Args:
-        handed: Who handed in, and when, under the class's names.
-        results: What each is worth, in the same order.
+        handed: Students who handed in, with times, under the class's names.
+        results: Their results, in the same order.
         heard: Points of the talk by short name.
         changed: Points that a person gives or takes, each with its reason, by short name; the
             result is limited to the part's points.
-        others: Who handed in other parts, by number: they use up a pool of late hours.
-        looks: What sites have recorded of the class's leases; without it, their points are pending.
+        others: Students who handed in other parts, by number: they use up a pool of late hours.
+        looks: The sites' records of the class's leases; without them, their points are pending.
     """
     part = course.part(number)
     times = _times({**others, number: handed})
@@ -231,7 +231,7 @@ def read_heard(path: Path, people: People) -> dict[str, float]:
     points, note).
 
     Raises:
-        ValueError: A column is missing, somebody is nobody of the class, or points are no number;
+        ValueError: A column is missing, a person is not in the class, or points are not a number;
             with the line.
     """
     return {name: points for name, points, _ in _lines(path, people, "note") if points is not None}
@@ -242,8 +242,8 @@ def read_changed(path: Path, people: People, most: float) -> dict[str, list[tupl
     points, reason).
 
     Raises:
-        ValueError: A column, number or reason is missing or wrong, or somebody is nobody of the
-            class; with the line.
+        ValueError: A column, number or reason is missing or wrong, or a person is not in the class;
+            with the line.
     """
     changed: dict[str, list[tuple[float, str]]] = {}
     for name, points, reason in _lines(path, people, "reason", most):
@@ -397,7 +397,7 @@ def _folders(also: Iterable[str]) -> dict[int, Path]:
 
 
 def _require_record(part: PartAsked, leases: Path | None) -> None:
-    """Refuse to write grades whose points for leases nobody can know.
+    """Refuse to write grades whose points for leases are unknown.
 
     Raises:
         ValueError: The part gives points for leases, and no record of the site is named.
@@ -413,10 +413,10 @@ def _require_record(part: PartAsked, leases: Path | None) -> None:
 
 
 def _require_judged(results: Sequence[Result]) -> None:
-    """Refuse to write grades of which some would rise when staff has mended the grader.
+    """Refuse to write grades if some would rise after staff has repaired the grader.
 
     Raises:
-        ValueError: Something is pending; the message names whose, and what.
+        ValueError: A row is pending; the message names the student and the question.
     """
     waiting = []
     for result in results:

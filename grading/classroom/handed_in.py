@@ -35,7 +35,7 @@ class Handed:
 
     @property
     def members(self) -> tuple[Student, ...]:
-        """Who they are; if nothing tells, somebody who is called as the submission is."""
+        """The people; if they are unknown, one person with the submission's name."""
         email = self.student if "@" in self.student else ""
         return self.people or (_student(self.student, self.student, "", email),)
 
@@ -58,7 +58,8 @@ _NO_SUBMISSIONS = re.compile(
 def handed_in(folder: Path) -> list[Handed]:
     """Return the submissions of a folder that holds a folder or a zip for each student, by name.
 
-    A name may begin with a dot. Left out are what programs put beside them (``_NO_SUBMISSIONS``).
+    A name may begin with a dot. Files that programs put beside them are left out
+    (``_NO_SUBMISSIONS``).
 
     Raises:
         FileNotFoundError: There is no such folder, or nothing in it looks like a submission.
@@ -119,7 +120,7 @@ class People:
     """The people of a class, each found by the name in a folder, a platform or a table."""
 
     def __init__(self, students: Iterable[Student]) -> None:
-        """Take the people in: a roster's, or those whom the submissions tell of."""
+        """Collect the people: the roster's, or without a roster the submissions'."""
         self.students = tuple(students)
         self._by_id: dict[str, dict[str, Student]] = {}
         self._by_name: dict[str, dict[str, Student]] = {}
@@ -137,7 +138,7 @@ class People:
         name.
 
         Raises:
-            ValueError: They are nobody's, or several people's; the message names them.
+            ValueError: They match no person, or several people; the message names them.
         """
         # Platforms put numbers of their own beside a name: 'lovelaceada_12345_67890_x', '123-456 -
         # Ada Lovelace - …'.
@@ -168,8 +169,8 @@ def of_roster(submissions: Sequence[Handed], people: People) -> list[Handed]:
     """Return submissions with the roster's people instead of the names in exports or folders.
 
     Raises:
-        ValueError: Some are nobody's, several people's, or the second of one person; the message
-            names all of them.
+        ValueError: Some match no person or several people, or are a person's second one; the
+            message names all of them.
     """
     resolved = []
     faults = []
@@ -212,10 +213,10 @@ def _student(entry: str, full_name: str, sid: str, email: str) -> Student:
 
 
 def _read_export(path: Path) -> tuple[dict[str, tuple[Student, ...]], dict[str, datetime]]:
-    """Return who handed in and when, by the entry's name; of a damaged export, nobody.
+    """Return who handed in and when, by the entry's name; empty for a damaged export.
 
-    Source: an export's ``submission_metadata.yml``: for each folder ``:created_at``, and
-    ``:submitters``, each with ``:name``, ``:sid`` and ``:email``.
+    Source: an export's ``submission_metadata.yml``. Each folder has ``:created_at`` and
+    ``:submitters``, who have ``:name``, ``:sid`` and ``:email``.
     """
     try:
         with path.open("rb") as file:
@@ -239,7 +240,7 @@ def _read_export(path: Path) -> tuple[dict[str, tuple[Student, ...]], dict[str, 
 
 
 def _submitters(entry: str, listed: object) -> Iterator[Student]:
-    """Yield the people whom an export names for an entry; nobody where its list is none."""
+    """Yield the people whom an export names for an entry; no one if this entry is not a list."""
     if not isinstance(listed, list):
         return
     for person in listed:

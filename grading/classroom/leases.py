@@ -1,4 +1,4 @@
-"""Points for results that were measured on a lease, by what the site has recorded of it."""
+"""Points for results that were measured on a lease, by the site's record of the lease."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from labs.sites.spec import NUMBERS, PARTS, resource_name
 
 @dataclass(frozen=True)
 class LeasePoints:
-    """What one person has for leases."""
+    """One person's points for leases."""
 
     points: float
     #: Kinds of results that count, and those that the ledger claims and no record proves.
@@ -38,7 +38,7 @@ def lease_points(
 
     Args:
         leased: Results that the ledger says were measured on a lease (``Result.leased``).
-        looks: What the site has recorded.
+        looks: The site's record.
     """
     kinds = part.leased_kinds()
     claimed = [kind for kind in kinds if any(result["kind"] == kind for result in leased)]

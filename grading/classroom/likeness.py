@@ -1,11 +1,11 @@
 """Groups of students with equal work: a line per group for a person to check, not a proof.
 
-Nothing is weighed here, and no noise is looked at. Ids of records are random, a clock's samples are
-nobody else's, and two students do not write the same sentence of six words and more. Functions are
-compared without their names, blanks and comments; short ones are often the same, so two students
-belong together by these when most of all that both wrote are. Files alone say nothing: quantizing
-is deterministic. Groups are the connected components of all this: of a thousand who are alike, one
-line.
+Likeness needs neither weights nor noise levels. Ids of records are random, two machines' samples
+are never equal, and two students do not write the same sentence of six words and more. Functions
+are compared without their names, blanks and comments; short ones are often the same, so two
+students belong together by these when most of all that both wrote are. Equal files alone are not
+evidence, because quantizing is deterministic. Groups are the connected components of all this, so a
+thousand equal submissions make one line.
 """
 
 from collections import Counter, defaultdict
@@ -137,7 +137,9 @@ def _by_functions(cells: Sequence[set[str]], this_year: int) -> Iterator[tuple[i
 
 
 def _is_most(shared: int, both: int) -> bool:
-    """Return whether so many functions alike tell anything, of those that both have written."""
+    """Return whether ``shared`` equal functions are evidence, of ``both`` that two students
+    wrote.
+    """
     most_of_many = 2 * shared > both >= _FEWEST_CELLS
     all_of_some = shared == both >= _FEWEST_OF_ALL
     return most_of_many or all_of_some

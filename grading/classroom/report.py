@@ -74,7 +74,9 @@ def _points_by_question(results: Sequence[Result]) -> list[dict[str, object]]:
 
 
 def _members_of(groups: Sequence[LikenessGroup]) -> Iterator[dict[str, object]]:
-    """Yield a row for each student of each group: what this student's submission shares."""
+    """Yield a row for each student of each group, with the shared work of this student's
+    submission.
+    """
     for number, group in enumerate(groups, start=1):
         for student, shared in sorted(group.shared.items()):
             counts = {what: shared.get(what, 0) for what in WORDS}
@@ -195,13 +197,13 @@ def _facts(submissions: Sequence[Handed], results: Sequence[Result]) -> dict[str
 
 
 def question_statistics(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """Return each question in plain values: how many tried, how many passed, and what most of the
-    others were told.
+    """Return each question in plain values: the numbers of students who tried and passed, and the
+    most common message to the others.
 
     ``discrimination`` is the correlation, -1 to 1, of passing it with the points in all other
-    questions: near 0, it says nothing about who knows the matter; below 0, look at the question.
-    Empty where all did the same. Source: item-rest correlation, Crocker and Algina, Introduction to
-    Classical and Modern Test Theory, 1986.
+    questions: near 0, the question does not tell strong from weak students; below 0, look at the
+    question. Empty if all did the same. Source: item-rest correlation, Crocker and Algina,
+    Introduction to Classical and Modern Test Theory, 1986.
     """
     asked: dict[str, list[tuple[Result, ResultRow]]] = {}
     for result in results:
@@ -279,9 +281,7 @@ def _went_through(result: Result, lesson_id: str) -> bool:
 
 
 def as_csv(rows: Sequence[Mapping[str, object]], head: Sequence[str] = ()) -> str:
-    """Return a table as text, also what a spreadsheet would run as a formula; ``head`` names
-    columns without a row.
-    """
+    """Return a table as text; formulas become text too. ``head`` names columns without a row."""
     text = io.StringIO()
     names = list(rows[0] if rows else head)
     writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
@@ -297,7 +297,7 @@ _BEGIN = re.compile(r"""(?:^|[;\t\n])["';\s]*+(?=([=+\-@]?))""")
 
 
 def safe(value: object) -> object:
-    """Return a cell that no spreadsheet runs as a formula, and no terminal as a command."""
+    """Return a cell that spreadsheets and terminals show as text, and never run."""
     if not isinstance(value, str):
         return value
     text = _BEGIN.sub(_quoted, printable(value))

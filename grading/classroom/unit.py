@@ -70,7 +70,7 @@ def key_of(task: Task, digest: str) -> str:
 
 @functools.cache
 def rules_sha256() -> str:
-    """Return a sha256 over the source of what decides about a result: questions, points, records,
+    """Return a sha256 over the code that decides about a result: questions, points, records,
     statistics.
     """
     files = list(PROJECT_DIR.glob("labs/stats.py"))

@@ -1,9 +1,9 @@
-"""Does the evidence agree with itself? Pure functions of ledger entries that compute again what
-records say.
+"""Check whether the evidence agrees with itself: pure functions of ledger entries compute its
+figures again.
 
-A finding cannot be true of any honest run (samples that last longer than the run that holds them):
-its records are set aside, alone, and whatever rests on them is judged as if they were missing.
-Nothing here asks how likely a time is: on busy machines all are.
+A finding is impossible in an honest run, such as samples that last longer than their run. Only its
+records are excluded, and the grader judges the rest as if they were missing. No check asks how
+likely a time is, because on busy machines all times are possible.
 """
 
 import operator
@@ -37,7 +37,7 @@ EVALUATION_LABELS = tuple(label for label in range(11) for _ in range(60))
 
 @dataclass(frozen=True)
 class Contradiction:
-    """One thing that no honest run can hold; its records are set aside."""
+    """One impossible fact; its records are excluded."""
 
     #: Stable name of the rule, such as 'samples-longer-than-run'.
     rule: str
@@ -178,7 +178,7 @@ def hash_means_one_file(records: list[dict]) -> Untrue:
 
 
 def accuracy_adds_up(records: list[dict]) -> Untrue:
-    """Yield accuracy records whose samples are not what their classes and labels give, picture by
+    """Yield accuracy records whose samples disagree with their classes and labels, picture by
     picture.
     """
     for record in records:
@@ -302,8 +302,8 @@ class Examined:
 
 
 def examine(entries: list[dict]) -> Examined:
-    """Return which of a ledger's entries, all of which fit the schema, can be true, and what was
-    found.
+    """Return the entries of a ledger that can be true, and the findings; all entries fit the
+    schema.
     """
     records = [entry for entry in entries if entry.get("type") == "measurement"]
     findings = []

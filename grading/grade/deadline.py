@@ -18,9 +18,9 @@ class TooLongError(Exception):
 def deadline(seconds: float) -> Iterator[None]:
     """Raise ``TooLongError`` in the block when its time is over.
 
-    The limits of the intake keep every step far below it; this is for unforeseen data. Elsewhere
-    than in a process's main thread (a Dask worker grades in another) it ends the block between two
-    steps of the interpreter, and not within one.
+    The limits of the intake keep every step far below it; this is for unforeseen data. Outside a
+    process's main thread (a Dask worker grades in another one) it can end the block only between
+    two steps of the interpreter.
     """
     is_main = threading.current_thread() is threading.main_thread()
     limit = _alarm if is_main and hasattr(signal, "SIGALRM") else _raised_from_outside

@@ -157,7 +157,7 @@ def take(work: _Work) -> None:
 
 
 def agree(work: _Work) -> None:
-    """Set aside what contradicts itself, and find the functions' cells in what is left."""
+    """Exclude records that contradict themselves, and find the functions' cells in the rest."""
     work.examined = examine(work.intake.ledger.entries)
     cells: dict[str, str] = {}
     for lesson in work.lessons:
@@ -184,8 +184,8 @@ def judge_public(work: _Work) -> None:
     until_s = time.monotonic() + _STEP_S
 
     def in_time(asked: Question, records: Records) -> Verdict:
-        """Judge a question: what the grader cannot judge, or not in time, is pending, and that
-        question alone.
+        """Judge a question. If the grader cannot judge it, or not in time, only this question is
+        pending.
         """
         left_s = min(_CHECKPOINT_S, until_s - time.monotonic())
         try:
@@ -294,8 +294,8 @@ def _waits(asked: Question, records: Records) -> Verdict:
 
 
 def _settled(work: _Work, row: ResultRow) -> ResultRow:
-    """Return a public row as what was opened leaves it: earned, lost, or pending if nobody could
-    open it.
+    """Return a public row after the grader has opened the evidence: earned, lost, or pending if it
+    could not be opened.
     """
     asked = question(row.id)
     if not asked.opened or not row.points:
@@ -319,9 +319,7 @@ def _settled(work: _Work, row: ResultRow) -> ResultRow:
 
 
 def _untried(work: _Work, *steps: str) -> str:
-    """Return why nothing can have come of steps, in a sentence; an empty text if they were gone
-    through.
-    """
+    """Return in a sentence why steps can have no result; an empty text if all steps were done."""
     switched_off = {"measure": not work.setup.measure, "rerun": not work.setup.rerun}
     if any(switched_off.get(step) for step in steps):
         return "Not opened in this pass of the grader, which left that out."
@@ -409,7 +407,7 @@ def _result(work: _Work, student: str, wall_s: float) -> Result:
 
 
 def _faults(work: _Work) -> str:
-    """Return each fault of the grader's own once: staff has to mend it, and grade again."""
+    """Return each fault of the grader once; staff must repair it, and grade again."""
     faults = [f"{step}: {why}" for step, why in work.faults.items()]
     faults += [opened.fault for opened in work.opened.values()]
     for called in work.reruns.values():

@@ -1,9 +1,8 @@
-"""What only the grader can judge, as one table: the recommended file, measured again, and
-functions, called again.
+"""The checks that only the grader can make, as one table: measure the recommended file again, and
+call functions again.
 
-Each row rests on a public question: nobody earns a hidden point for a question that was not
-answered. Students get this file with no archive (``provisioning.node.archive`` packs by an
-allow-list).
+Each row depends on a public question: a hidden point needs a passed public question. Students get
+this file with no archive (``provisioning.node.archive`` packs by an allow-list).
 """
 
 import functools
@@ -112,7 +111,7 @@ class HiddenRow:
 
     @property
     def is_rerun(self) -> bool:
-        """Whether it judges a function that was called again, and not a model."""
+        """Whether it judges a function that was called again (otherwise a model)."""
         return self.id.endswith(".computed")
 
 
@@ -131,7 +130,7 @@ def _recommendations(lesson_ids: set[str]) -> list[str]:
 
 
 def wanted_models(records: Records, asked: Iterable[Lesson]) -> list[str]:
-    """Return the sha256s of the models that are worth measuring again, the most important first.
+    """Return the sha256s of the models to measure again, the most important first.
 
     The files of recommended options, and those that questions ask for.
     """
@@ -224,7 +223,7 @@ def _as_published(facts: Facts) -> str:
 
 
 def submitted(evidence: Evidence, record: Measurement, facts: Facts) -> Verdict:
-    """Judge that the file is the one that was measured: same hash, same size."""
+    """Judge that the file is the measured file: same hash, same size."""
     if facts.size_bytes != record.model.size_bytes:
         shown = (megabytes(record.model.size_bytes), megabytes(facts.size_bytes))
         return _failed(f"The record gives {facts.name} another size than it has.", *shown)
@@ -232,7 +231,7 @@ def submitted(evidence: Evidence, record: Measurement, facts: Facts) -> Verdict:
 
 
 def same_classes(evidence: Evidence, record: Measurement, facts: Facts) -> Verdict:
-    """Judge that the file gives evaluation pictures the classes that the record says it gave."""
+    """Judge that the file gives evaluation pictures the recorded classes."""
     recorded_classes = record.details.get("predicted", ())
     recorded_labels = record.details.get("labels", ())
     covered = min(len(recorded_classes), len(recorded_labels))
@@ -327,8 +326,8 @@ def exported(asked: Question, evidence: Evidence) -> Verdict:
 
 
 def is_right_again(id: str, evidence: Evidence) -> Verdict:
-    """Judge a function on cases that a secret seed draws: what was written for the public ones
-    alone fails there.
+    """Judge a function on cases that a secret seed draws; a function written only for the public
+    cases fails there.
     """
     rerun = evidence.reruns.get(id)
     if rerun is None or (rerun.is_right is None and not rerun.is_absent):

@@ -10,7 +10,7 @@ from grading.gradescope.places import Places
 
 
 def judge(places: Places) -> dict:
-    """Return the content of ``results.json`` for what lies in a tree."""
+    """Return the content of ``results.json`` for the submission in a tree."""
     part = json.loads((places.secret / "part.json").read_text(encoding="utf-8"))
     cases = json.loads((places.secret / "cases.json").read_text(encoding="utf-8"))
     setup = Setup(pictures=places.secret / "pictures.npz", cases=cases)

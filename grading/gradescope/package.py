@@ -1,4 +1,4 @@
-"""The zip that an instructor uploads, by an allow-list (what is not named here does not leave), and
+"""The zip that an instructor uploads, from an allow-list (it contains only files named here), and
 its command.
 """
 
@@ -153,8 +153,8 @@ def _allowed(root: Path) -> Iterator[str]:
 
 
 def _readers(root: Path) -> Iterator[str]:
-    """Yield the files of what judges records and answers and reads files again, with all that it
-    imports of labs.
+    """Yield the modules that judge records and answers and read files again, with all their imports
+    from labs.
     """
     waiting = set()
     for question in all_questions().values():
@@ -178,8 +178,8 @@ def _readers(root: Path) -> Iterator[str]:
 
 
 def _named_of_labs(path: Path) -> Iterator[str]:
-    """Yield the modules of labs that a module imports as it begins, and what it starts by its
-    name, such as 'labs.deeper.tokens.inside:stream'.
+    """Yield the modules of labs that a module imports at its top, and those that it starts by name,
+    such as 'labs.deeper.tokens.inside:stream'.
     """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in tree.body:

@@ -50,7 +50,7 @@ class Places:
     def closed(self) -> Iterator[None]:
         """Give only the grader's user access to other files, as long as student code may run.
 
-        The results' folder gets its former mode back; the others have no reader but the grader.
+        The results' folder gets its former mode back; only the grader reads the others.
         """
         folder = self.results.parent
         folder.mkdir(parents=True, exist_ok=True)

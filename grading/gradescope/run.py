@@ -1,12 +1,10 @@
-"""``python -m grading.gradescope.run``: grade one submission inside Gradescope's time, whatever
-happens.
+"""``python -m grading.gradescope.run``: grade one submission within Gradescope's time in any case.
 
 ``run_autograder`` has put the fall-back in place. A child grades and puts its result in one step.
-This process imports little, so that it is still there when the grader is not.
+This process imports little, so that it survives a failure of the grader.
 
-A grader that is ended leaves sandboxes behind, in sessions of their own. So this process adopts
-every orphan below it, and ends what it finds in its own tree. Source: prctl(2),
-PR_SET_CHILD_SUBREAPER.
+A killed grader leaves sandboxes, in separate sessions. So this process adopts every orphan below
+it, and ends all processes in its own tree. Source: prctl(2), PR_SET_CHILD_SUBREAPER.
 """
 
 import contextlib

@@ -1,15 +1,15 @@
 """A Chameleon site through python-chi: the only file that imports ``chi``.
 
 It serves the real sites and the rehearsal testbed alike, which differ by environment variables
-only. What python-chi 1.2.6 to 1.2.10 do that a course must not inherit is dealt with here, once:
+only. It works around these faults of python-chi 1.2.6 to 1.2.10:
 
-- `submit` and `wait` return normally when the thing went to ERROR, print, and want a widget:
+- `submit` and `wait` return normally when the resource went to ERROR, print, and need a widget:
   nothing here waits.
 - `Container.submit(idempotent=True)` leaves ``id`` None, `Server.submit` may return another object:
   everything is looked up again by name.
 - `Lease(duration=…)` counts from now, whatever the start: an end date is always given.
-- 1.2.6 waits half an hour inside `create_container`, whatever it is told, and its
-  `destroy_container` cannot force: containers are made and deleted with the client.
+- 1.2.6 always waits half an hour inside `create_container`, and its `destroy_container` cannot
+  force: containers are made and deleted with the client.
 - `add_device_reservation` passes ``amount=None`` on: always 1.
 - `get_lease` calls a duplicate name missing, and `create_lease` logs Blazar's reason and drops it:
   leases are listed and made with the client that python-chi configures.
@@ -17,8 +17,8 @@ only. What python-chi 1.2.6 to 1.2.10 do that a course must not inherit is dealt
   is read.
 - `check_connectivity` tries localhost when there is no floating IP: an address is required here.
 - the chosen site is process-wide: one lock guards it, and every call names its site.
-- no request of its has a time-out, and without its list of sites `use_site` prints a hint and goes
-  on with the old one.
+- its requests have no time-out, and without its list of sites `use_site` prints a hint and
+  continues with the old site.
 """
 
 import contextlib
@@ -70,7 +70,7 @@ _PATIENCE_S = (15, 90)
 
 
 class _PatientRequests:
-    """What python-chi uses of ``requests``, with an end to waiting."""
+    """The functions of ``requests`` that python-chi uses, with a time limit."""
 
     exceptions = requests.exceptions
 

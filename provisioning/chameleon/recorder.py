@@ -1,7 +1,7 @@
-"""What a site really answers: forms, headers, status and seconds of every call, and no values.
+"""Record a site's real answers: forms, headers, status and seconds of every call, without values.
 
-The rehearsal answers in the forms of the services' published samples. What a real site answered
-outranks those: a recording shows where they differ (`provisioning/rehearsal/tests/recorded`).
+The rehearsal answers in the forms of the services' published samples. A real site's answers outrank
+them: a recording shows where they differ (`provisioning/rehearsal/tests/recorded`).
 """
 
 import contextlib

@@ -143,11 +143,11 @@ def resource(
 def rooms(
     calendars: Iterable[Mapping[str, Any]], site: str, type_name: str
 ) -> tuple[Resource, ...]:
-    """Return the room for each virtual machine of a flavor, from Blazar's calendar, which counts
-    and names nobody.
+    """Return the room for each virtual machine of a flavor, from Blazar's calendar, which only
+    counts.
 
-    The first is taken when nothing is free, the second when no two are, and so on: as many are free
-    for a whole block as the calendar has at its fullest moment.
+    The first machine is taken when none is free, the second when fewer than two are free, and so
+    on. The calendar's fullest moment decides how many machines are free for a whole block.
     """
     spans = [span for calendar in calendars for span in calendar["availability"]]
     most = max((int(span["total"]) for span in spans), default=0)
@@ -205,8 +205,8 @@ def status_of(error: BaseException) -> int | None:
 
 
 def explain(error: BaseException, doing: str) -> errors.ProvisioningError:
-    """Return the error of this room for what a client raised while
-    ``"reserving 'serve-model-ada'"``, for example.
+    """Turn a client's exception into this room's error; it was raised, for example, while
+    ``"reserving 'serve-model-ada'"``.
     """
     if isinstance(error, errors.ProvisioningError):
         return error
@@ -291,7 +291,7 @@ def unless_missing(delete: Callable[[], Any]) -> None:
 
 
 def unless_absent(listing: Callable[[], Iterable[Any]]) -> list[Any]:
-    """Return a service's list, or nothing if the site has no such service."""
+    """Return a service's list; it is empty if the site lacks the service."""
     try:
         return list(listing())
     except Exception as error:

@@ -30,8 +30,8 @@ _PREFIX = "labs-turns-"
 
 
 class SshShell:
-    """Commands over SSH, one connection each: the steps run side by side, and a connection is not
-    to be shared.
+    """Commands over SSH, one connection each, because the steps run side by side and must not share
+    a connection.
     """
 
     def __init__(self, way: Way):

@@ -1,5 +1,5 @@
-"""``python -m provisioning class …``: plan a class, make its leases, see who is where, mend what
-goes wrong.
+"""``python -m provisioning class …``: plan a class, make its leases, see who is where, repair
+faults.
 """
 
 from collections import Counter

@@ -67,8 +67,8 @@ def leases_at(
 def without_placeholders(
     testbed_for: TestbedFor, calendars: Mapping[SiteOption, Sequence[Resource]], name: str
 ) -> dict[SiteOption, Sequence[Resource]]:
-    """Return calendars in which the class's placeholder leases take up no time: the class is to
-    have it.
+    """Return calendars without the class's placeholder leases, because their time belongs to the
+    class.
     """
     free: dict[SiteOption, Sequence[Resource]] = {}
     for option, resources in calendars.items():
@@ -331,7 +331,7 @@ def watch(
 def _look(
     site: str, part: Part, now: datetime, leases: Iterable[Lease], machines: Iterable[Machine]
 ) -> SiteObservation:
-    """Return what a site says of a part's leases, to be written down."""
+    """Return a site's facts about a part's leases, for the record."""
     with_machine = {machine.name for machine in machines if not machine.failed}
     seen = []
     for lease in leases:

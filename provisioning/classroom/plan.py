@@ -1,11 +1,10 @@
-"""Who runs when: a block for as many students as can have one, on the machines that are free.
+"""Plan who runs when: blocks for the largest possible number of students, on the free machines.
 
-Among the ways that serve as many, the plan takes the one with the fewest blocks on later site
-options, among those the one that meets the most wishes, and of those the earliest: what goes wrong
-then can be made good before the deadline.
+Of the plans with this number, the best has the fewest blocks on later site options, then the most
+wishes met, then the earliest blocks. After an early failure, time remains before the deadline.
 
-Out of a plan come a table that a person may edit and ``class reserve`` reads, and a calendar for
-each student.
+A plan gives a table, which a person may edit and ``class reserve`` reads, and a calendar for each
+student.
 """
 
 import csv
@@ -129,7 +128,7 @@ class ClassPlan:
         return "\n".join(lines)
 
     def _used_options(self) -> str:
-        """Return in words how many blocks lie on each option; empty where there is no block."""
+        """Return in words the number of blocks on each option; empty if there is no block."""
         counts = Counter(seat.block.option for seat in self.seats)
         used = [option for option in self.spec.options if counts[option]]
         return ", ".join(f"{counts[option]} on {option.name}" for option in used)
@@ -369,8 +368,8 @@ def read_plan(path: Path, spec: PartSpec) -> tuple[Seat, ...]:
     """Return the seats of a plan's table, as it was written or as a person changed it.
 
     Raises:
-        RosterError: it cannot be read: an unknown machine type, a time in another form, a student
-            twice; the message names the line. That a machine is taken, the site says.
+        RosterError: it has an unknown machine type, a time in another form, or a student twice; the
+            message names the line. Whether a machine is taken, only the site knows.
     """
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
     columns = reader.fieldnames or ()

@@ -1,10 +1,11 @@
 """Seats as an integer program: the most students, and the best such plan.
 
-A block may begin at every full hour at which a machine is free throughout. Machines with one
-calendar are counted together, and so are students who can and like the same: the unknowns are how
-many of a kind of student begin at a time, and how many machines of a group do. Given whole numbers
-of machines, students are a transportation problem, whose best answer is whole by itself: so only
-the machines are asked to be whole. Names are given afterwards.
+A block may begin at every full hour from which a machine is free for the whole block. Machines with
+equal calendars form a group, and students with equal times and wishes form a kind. The unknowns are
+two numbers for each time: how many students of a kind begin, and how many machines of a group.
+Given whole numbers of machines, the students are a transportation problem, whose best solution
+consists of whole numbers. So only the machines are constrained to whole numbers. Names are assigned
+afterwards.
 """
 
 from collections import Counter, defaultdict
@@ -107,7 +108,7 @@ class _Program:
         return float(answer.fun), machines.astype(int)
 
     def keep(self, objective: np.ndarray, value: float) -> None:
-        """Bound an objective by a value from above, for what is asked after it."""
+        """Bound an objective by a value from above, for the next objective."""
         row = len(self._upper)
         for column in np.flatnonzero(objective):
             self._rows.append((row, int(column), objective[column]))
@@ -129,8 +130,8 @@ def all_fit(wanting: Sequence[Mapping[Span, float]], groups: Sequence[MachineGro
 def seat_all(
     wanting: Sequence[Mapping[Span, float]], groups: Sequence[MachineGroup]
 ) -> list[Block | None]:
-    """Return a block for each student, or None: as many blocks as can be, on the earlier options,
-    at the least cost.
+    """Return a block or None for each student: the most blocks, on earlier options, at the least
+    cost.
 
     Args:
         wanting: for each student the blocks that fit, each with its cost.

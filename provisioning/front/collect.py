@@ -30,8 +30,8 @@ class Collection:
 def collect(lessons: list[Lesson], workspace: Path) -> Collection:
     """Return the files of a part, by the grader's allow-list.
 
-    A model is taken when an accuracy or size record, or a question's check, names its sha256: those
-    are the ones that a claim rests on, and the many that a lesson makes on its way stay home.
+    It takes a model if an accuracy or size record, or a question's check, names its sha256, because
+    a claim depends on these models. A lesson's many intermediate models are left out.
     """
     collection = Collection(lessons)
     for lesson in lessons:

@@ -50,7 +50,7 @@ def _completions(incomplete: str) -> list[tuple[str, str]]:
 
 @app.callback()
 def options(version: VERSION = False) -> None:
-    """Take what stands before a sub-command, and refuse to work on another folder's results."""
+    """Take the options before a sub-command, and refuse to work on another folder's results."""
     # Where the reader is, and where the program is that was called: an old one names the Python of
     # the first folder.
     starts = {"Your terminal": Path.cwd(), "This `msl`": Path(sys.argv[0])}

@@ -45,15 +45,15 @@ class Prepared:
 
 
 def prepare(part: int, *, target: Path | None = None, workspace: Path | None = None) -> Prepared:
-    """Write a part's zip and return it with what the grader will find in it.
+    """Write a part's zip and return it with its content as the grader will find it.
 
     Args:
         target: The zip; ``submission-part-N.zip`` in the workspace when None.
         workspace: Folder with ledger and models; the student's own when None.
 
     Raises:
-        ValueError: The assignment has no such part, there is no folder of that name, or nothing of
-            the part is done.
+        ValueError: The assignment has no such part, there is no folder of that name, or the student
+            has not begun the part.
     """
     wanted = assignment().lessons(part)
     if workspace is not None and not workspace.is_dir():

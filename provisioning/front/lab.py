@@ -20,7 +20,7 @@ SETTINGS = LABEXTENSIONS.with_name("settings")
 
 
 class LabError(OSError):
-    """JupyterLab cannot be started; the message says why and what to do."""
+    """JupyterLab cannot be started; the message gives the reason and the fix."""
 
 
 def command(arguments: Sequence[str] = (), lesson: Lesson | None = None) -> list[str]:

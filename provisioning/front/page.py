@@ -1,4 +1,4 @@
-"""The front page as HTML: what is due, the manager's targets, each part and its lessons;
+"""The front page as HTML: due dates, the manager's targets, each part and its lessons;
 ``page.html`` has its form.
 
 Links carry the notebook's path in ``data-open``; the caller opens it. In a browser without

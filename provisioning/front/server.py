@@ -1,5 +1,5 @@
-"""The front page as JupyterLab's server gives it out: ``GET …/msl/course``, for whoever may use the
-server at all.
+"""Serve the front page from JupyterLab's server: ``GET …/msl/course``, for all users of that
+server.
 """
 
 import json

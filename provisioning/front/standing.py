@@ -176,7 +176,7 @@ def standing(clock: WallClock | None = None) -> CourseStanding:
 
 
 def _last_lesson(answered: Sequence[str]) -> str | None:
-    """Return the lesson of the last question that was answered, of those that the course has."""
+    """Return the lesson of the last answered question whose lesson the course has."""
     known = {lesson.id for lesson in lessons()}
     for question in reversed(answered):
         lesson_id = question.partition(".")[0]

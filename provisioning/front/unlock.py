@@ -20,7 +20,7 @@ _MARK = "\x1e"
 
 
 class UnlockError(ValueError):
-    """The file unlocks nothing here; the message says why, and what to do."""
+    """The file unlocks nothing here; the message gives the reason and the fix."""
 
 
 def read_key(path: Path) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """``msl update``: the course's next version, merged into a student's folder by nbgitpuller; the
 student's work stays.
 
-What nbgitpuller promises: a file that the student changed keeps the student's lines where both
-changed the same ones; a deleted one comes back; one that the next version brings under the name of
-the student's own moves that aside. The workspace is no part of the repository. It does not know
-that a notebook is JSON, so a notebook that the merge breaks is repaired here.
+nbgitpuller promises three things. If student and course changed the same lines, the student's lines
+stay. A deleted file comes back. If a new file of the course has the name of a student's file, the
+student's file is renamed. The workspace is outside the repository. nbgitpuller does not know that a
+notebook is JSON, so this module repairs a notebook that the merge broke.
 """
 
 import json

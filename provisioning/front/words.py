@@ -1,5 +1,5 @@
-"""Where a student stands, in words: what the front page says, and the whole of it as text for
-``msl status``.
+"""A student's progress in words: the sentences of the front page, and all of it as text for ``msl
+status``.
 """
 
 from collections.abc import Iterator

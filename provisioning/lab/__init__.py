@@ -56,7 +56,7 @@ def reserve(
     end: datetime,
     node: str | None,
 ) -> Lease:
-    """Return the part's lease: the one that is there, else a new one; without a start it begins
+    """Return the part's lease: the existing one, otherwise a new one; without a start it begins
     now, on any node.
     """
     name = resource_name(part)
@@ -248,12 +248,12 @@ def _travel(
 
 
 def forward(part: Part, testbed: Testbed | None = None, *, way: Way | None = None) -> Reached:
-    """Bring every port that the part's lessons use from its machine to free ports here; return the
-    table of links.
+    """Forward every port that the part's lessons use from its machine to free ports here; return
+    the table of links.
 
-    What comes back is a :class:`~provisioning.setup.reach.Tunnel`, which stays open until its
-    ``stop``. Only for a container on a device it is no more than the table, since its ports are
-    open at its own address.
+    The table is a :class:`~provisioning.setup.reach.Tunnel`, which stays open until its ``stop``.
+    For a container on a device it is only the table, since the container's ports are open at its
+    own address.
 
     Args:
         testbed: the machine's site; the one that has it when left out.

@@ -50,7 +50,7 @@ def of_lease(testbed: Testbed, part: Part) -> dict[str, Any]:
 
 
 def of_machine(testbed: Testbed, part: Part) -> dict[str, Any]:
-    """Return what stands under the part's name at the site, and what the steps noted about it."""
+    """Return the site's resources under the part's name, and the steps' notes about them."""
     name = resource_name(part)
     record = Record.for_name(name)
     machines = [machine for machine in testbed.machines() if machine.name == name]

@@ -1,12 +1,12 @@
-"""What a leased machine is and how far its set-up came, looked at by the set-up's own way in.
+"""Describe a leased machine and the progress of its set-up, over the set-up's own connection.
 
-A set-up that failed is the most valuable one, so a proof can be written at any state: what the
-record knows of each step, what the machine's jobs left, those in the background included, and,
-where the machine answers, what it says about itself.
+A failed set-up is the most valuable one, so you can write a proof at any state. It holds the
+record's facts about each step, and the output of the machine's jobs, including those in the
+background. If the machine answers, it also holds the machine's description of itself.
 
-Known names of people, accounts, projects, leases and hosts are replaced by what they are, wherever
-they stand. What is left of addresses, keys and identifiers is cut out, and ``labs.sites.proofs``
-refuses a file that holds one.
+Everywhere, a word for the kind replaces known names of people, accounts, projects, leases and
+hosts. Remaining addresses, keys and identifiers are cut out, and ``labs.sites.proofs`` refuses a
+file that holds one.
 """
 
 import contextlib
@@ -108,8 +108,8 @@ def prove(part: Part) -> tuple[Path, dict[str, Any]]:
 
 @contextlib.contextmanager
 def recorded(part: Part) -> Iterator[Path]:
-    """Note what the site answers meanwhile; yield the file that it is written to afterwards, also
-    after a failure.
+    """Record the site's answers during the block; yield the file that receives them at its end,
+    also after a failure.
     """
     # Imports requests; only here is it needed.
     from provisioning.chameleon.recorder import Recorder
@@ -198,7 +198,7 @@ def _step(noted: StepRecord, usual_s: float, names: Mapping[str, str]) -> dict[s
 
 
 def _machine(run: SetupRun, names: dict[str, str]) -> Any:
-    """Return the machine, whatever its status, and add its names to those that are known.
+    """Return the machine in any status, and add its names to the known ones.
 
     Raises:
         ServiceBusyError: there is none.
@@ -213,7 +213,7 @@ def _machine(run: SetupRun, names: dict[str, str]) -> Any:
 
 
 def _own_names(name: str) -> Iterator[tuple[str, str]]:
-    """Yield what this computer knows to name its user or something of theirs, with what it is."""
+    """Yield this computer's names for its user and the user's things, with their kinds."""
     yield name, "(name)"
     yield owner_name(), "(user)"
     yield getpass.getuser(), "(user)"
@@ -228,7 +228,7 @@ def _own_names(name: str) -> Iterator[tuple[str, str]]:
 
 
 def _names(run: SetupRun) -> Iterator[tuple[str, str]]:
-    """Yield every value that is known to name somebody or something of theirs, with what it is."""
+    """Yield every known name of a person or a person's things, with its kind."""
     yield from _own_names(run.settings.name)
     for step in run.record.steps().values():
         for key in ("lease_id", "reservation_id", "machine_id", "address"):
@@ -280,7 +280,7 @@ def _jobs(shell: Shell, names: dict[str, str]) -> dict[str, Any]:
 def _looked_at(
     shell: Shell, run: SetupRun, packages: list[str], names: Mapping[str, str]
 ) -> dict[str, list[str]]:
-    """Return what the machine says about itself: the values of each known key, in its order.
+    """Return the machine's description of itself: the values of each known key, in its order.
 
     The script is copied, since a set-up may have failed before the course was.
     """

@@ -41,7 +41,7 @@ RehearsalDownError.way_out = f"`{rehearse()}` starts it, with everything that wa
 
 
 def use(speed: float = 120.0, user: str | None = None, *, always: bool = False) -> str:
-    """Rehearse, unless this is Chameleon: start the rehearsal if none runs, and turn to it.
+    """Rehearse, unless this is Chameleon: start the rehearsal if none runs, and use it here.
 
     Args:
         speed: How many times shorter waits are than on Chameleon, for a rehearsal that is started
@@ -51,8 +51,8 @@ def use(speed: float = 120.0, user: str | None = None, *, always: bool = False) 
             real is touched.
 
     Returns:
-        One sentence that says which of the two it is, for a notebook to show; on Chameleon also
-        what is wrong with the site now, which the lesson's own calls would tell in a traceback.
+        One sentence for a notebook that names which of the two it is. On Chameleon, it also names
+        the site's present fault, which the lesson's own calls would show as a traceback.
 
     Raises:
         NotSignedInError: This is Chameleon, and the token has expired.

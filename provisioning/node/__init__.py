@@ -1,3 +1,3 @@
-"""What is put on a machine: scripts, container recipes and pinned packages, one folder a kind of
+"""The files for machines: scripts, container recipes and pinned packages, one folder per kind of
 machine.
 """

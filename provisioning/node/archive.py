@@ -1,5 +1,5 @@
-"""What leaves this repository: an allow-list, so that a new folder stays home until somebody names
-it here.
+"""The files that leave this repository: an allow-list, so that a new folder stays out until its
+name is added here.
 """
 
 from __future__ import annotations
@@ -112,8 +112,8 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def source(root: Path, name: str) -> Path:
-    """Return the file whose bytes leave under a name: the students' own text where there is one,
-    else the root's, or one of a deep dive's package in its lesson's folder.
+    """Return the file whose bytes leave under a name: the students' version if there is one.
+    Otherwise it is the root's file, or a file of a deep dive's package in its lesson's folder.
     """
     own = root / STUDENT / name
     return own if own.is_file() else checkout_path(name, root)
@@ -179,7 +179,7 @@ def materials_files(root: Path, *, assets: bool) -> tuple[str, ...]:
 
 
 def unpack(archive: tarfile.TarFile, folder: Path) -> None:
-    """Unpack an archive so that nothing lands outside a folder.
+    """Unpack an archive safely: all its files stay inside a folder.
 
     Raises:
         tarfile.TarError: An entry points outside, or is no file and no folder.

@@ -1,1 +1,1 @@
-"""Before the lease: which blocks are free, which one to take, and what fits into it."""
+"""Before the lease: which blocks are free, which one to take, and which lessons fit into it."""

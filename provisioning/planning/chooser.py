@@ -103,8 +103,7 @@ class Chooser:
         start: datetime | None = None,
         node: str | None = None,
     ) -> Slot | None:
-        """Choose an option, a beginning and a machine; what is left out becomes the first that is
-        free.
+        """Choose an option, a beginning and a machine; each omitted one becomes the first free one.
 
         Raises:
             NoCapacityError: nothing is free at that beginning, or that machine is not.
@@ -145,7 +144,7 @@ class Chooser:
         return Block(self.option, self.node, self.slot.start, self.slot.end)
 
     def reserve(self, *, anyway: bool = False) -> Lease:
-        """Return the student's lease: the one that is there, else a new one of the chosen block.
+        """Return the student's lease: the existing one, otherwise a new one of the chosen block.
 
         A machine that the site refuses is passed over for the next one that is free in that block.
 

@@ -1,9 +1,8 @@
-"""How a part's block is spent: set-up, the lessons that need the machine, and bringing the results
-home.
+"""The use of a part's block: set-up, the lessons that need the machine, and the transfer of results
+to your computer.
 
-Minutes of a lesson on the lease stand in its front matter, seconds of a set-up step in
-``labs/sites/<part>.toml``; both are estimates. A lesson that is done at home takes no minute of a
-lease.
+A lesson's front matter gives its minutes on the lease, and ``labs/sites/<part>.toml`` the seconds
+of each set-up step; both are estimates. A lesson that is done at home takes no minute of a lease.
 """
 
 from collections.abc import Iterable, Mapping

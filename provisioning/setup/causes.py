@@ -1,4 +1,6 @@
-"""Why a command on a machine failed, by the end of its log: what is likely, and the way out."""
+"""Find why a command on a machine failed, from the end of its log: the likely cause, and the
+fix.
+"""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ _WAY_OUT = re.compile(r"^way out: (?P<way_out>.+(?:\n  .+)*)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Cause:
-    """What explains a failure."""
+    """An explanation of a failure."""
 
     likely: str
     way_out: str

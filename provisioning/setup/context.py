@@ -44,8 +44,8 @@ class Settings:
 
 @dataclass(eq=False)
 class StepContext:
-    """One attempt of one step, which is given up after ``timeout_s`` seconds, or when the user asks
-    to stop.
+    """One attempt of one step, which ends after ``timeout_s`` seconds, or when the user asks to
+    stop.
     """
 
     #: Seconds between two looks at whether the lease is still ours.

@@ -1,11 +1,11 @@
-"""Long commands on a machine that outlive the connection: started once, followed from anywhere,
-never doubled.
+"""Long commands on a machine that outlive the connection: each is started only once and can be
+followed from anywhere.
 
 A job is a folder ``~/.serving-labs/jobs/NAME`` on the machine with ``log``, ``pid``, ``key``,
 ``lock`` and, when it has ended, ``rc``. A kernel that dies, or a laptop that sleeps, leaves the job
 running; the next attempt finds it by its key, which is made of the command, and follows it. It is a
-session of its own, and runs as long as its lock is held. POSIX sh and util-linux, because it runs
-over SSH and inside small containers alike.
+separate session, and runs as long as its lock is held. The scripts use POSIX sh and util-linux
+only, because they run over SSH and inside small containers.
 """
 
 import hashlib
@@ -88,7 +88,7 @@ def start(shell: Shell, name: str, command: str, *, rerun: bool = False) -> str:
 
 
 def look(shell: Shell, name: str, offset: int = 0) -> Look:
-    """Return the job's state and what it printed from a byte offset on (0 for the beginning)."""
+    """Return the job's state and its output from a byte offset on (0 for the beginning)."""
     look_script = script("enter_job", "locks", "look", name=name, offset=offset + 1, chunk=_CHUNK)
     first_line, _, text = shell.run(look_script).output.partition("\n")
     words = first_line.split()

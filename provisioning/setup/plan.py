@@ -1,5 +1,5 @@
-"""Steps as one visible list with what each needs, and the plan that follows: order, critical path,
-minutes of lease.
+"""Steps as one visible list, each with its prerequisites, and the resulting plan: order, critical
+path, minutes of lease.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,14 +1,12 @@
-"""Reaching a machine: every port that a part's lessons use, brought here by SSH, as a table of
-links.
+"""Reach a machine: forward every port that a part's lessons use by SSH, and show a table of links.
 
-Nothing on a leased machine listens to the world, so its ports are brought to where the browser is.
-Which ones there are stands in the lessons' front matter. Port N of the machine becomes port N +
-10000 of this computer, or one that is free: JupyterLab's 8888 is mostly taken here, by the
-JupyterLab in which this is read.
+A leased machine's servers listen on loopback only, so their ports are forwarded to the browser's
+computer. The lessons' front matter lists them. Port N of the machine becomes port N + 10000 of this
+computer, or a free one. Port 8888 is mostly taken here, by the student's own JupyterLab.
 
 In Chameleon's Jupyter the tunnel ends in the Hub's container, where no browser reaches it;
 Jupyter's own proxy (jupyter-server-proxy) shows its ports below the Hub's address. A container on a
-device has no SSH. Its ports are opened when it is made, and its floating IP is the way.
+device has no SSH. Its ports are opened when it is made, and you reach them at its floating IP.
 """
 
 import contextlib
@@ -78,7 +76,7 @@ class Jupyter:
 
 
 def jupyter_of(answer: str) -> Jupyter:
-    """Return the machine's Jupyter from what the machine has answered to ``ASK``."""
+    """Return the machine's Jupyter from the machine's answer to ``ASK``."""
     values = {}
     for word in answer.split():
         name, _, value = word.partition("=")
@@ -96,8 +94,8 @@ def container_token(shell: Shell) -> str:
 
 
 def ports_of(part: Part) -> dict[int, str]:
-    """Return what listens on a part's machine, by port: Jupyter, and what the lessons' front matter
-    names.
+    """Return the services on a part's machine, by port: Jupyter, and those in the lessons' front
+    matter.
     """
     ports = {JUPYTER_PORT: "JupyterLab"}
     for each in _lessons_of(part):
@@ -158,8 +156,8 @@ def jupyter_link(address: str, base: str, token: str, notebook: str) -> str:
 
 
 def ssh_line(way: Way, ssh: str) -> str:
-    """Return the command that signs in; a rehearsal calls OpenSSH with a configuration and key of
-    its own.
+    """Return the command that signs in; a rehearsal calls OpenSSH with its own configuration and
+    key.
     """
     if way.key and " -i " not in ssh:
         ssh = f"{ssh} -i {shlex.quote(way.key)}"

@@ -1,9 +1,9 @@
-"""The notes of a set-up about each step, in one small file that survives the kernel and is written
+"""A set-up's notes about each step, in one small file that survives the kernel and is written
 atomically.
 
-Nothing hangs on it: every step looks at the site and at the machine first. It holds what neither of
-them knows: how often a step ran, what a transfer left the same on both sides, and when the lease
-ends for whoever is offline.
+No step depends on it: every step looks at the site and at the machine first. It holds facts that
+neither of them knows: the number of a step's runs, the files that were equal on both sides after a
+transfer, and the lease's end, for students who are offline.
 """
 
 import json

@@ -82,8 +82,8 @@ def held_by(testbed: Testbed, *names: str, known: Collection[str] = ()) -> list[
     """Return the resources with these names at the site, including those made in another kernel or
     by hand.
 
-    What is known by its identifier belongs to it as well, such as the address of a machine that is
-    gone by now.
+    Resources known by their identifier are included too, such as the address of a machine that no
+    longer exists.
     """
     return [item for item in held_at(testbed) if item.owner in names or item.id in known]
 

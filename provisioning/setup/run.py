@@ -1,7 +1,7 @@
-"""The run that works off a plan: side by side, resumable, stoppable, and shown as a table.
+"""The run that carries out a plan: side by side, resumable, stoppable, and shown as a table.
 
-Each step looks at the testbed before it makes anything. So a second go after a failure, or in a new
-kernel, passes quickly over what is there and continues with what is not.
+Each step looks at the testbed before it makes anything. So a second run after a failure, or in a
+new kernel, quickly passes existing resources and continues with missing ones.
 """
 
 import queue
@@ -170,8 +170,8 @@ class SetupRun:
 
     @property
     def error(self) -> ProvisioningError | None:
-        """First failure of the last go that nobody asked for, else that it was stopped; None when
-        all is well.
+        """First failure of the last run that the user did not cause, otherwise the user's stop;
+        None when all is well.
         """
         failures = list(self.failures.values())
         unasked = [error for error in failures if not isinstance(error, CancelledError)]
@@ -371,8 +371,8 @@ class SetupRun:
         return tuple(links)
 
     def text(self) -> str:
-        """Return the steps with the log of what runs and the error of what failed, and the links,
-        as text.
+        """Return the steps as text, with the logs of running steps, the errors of failed ones, and
+        the links.
         """
         lines = [f"{self.title} at {self.settings.option.site}"]
         lines.append(f"  {'step':<24}{'elapsed':>9}{'usual':>8}")

@@ -84,8 +84,8 @@ def scripted(name: str, title: str) -> StepBody:
 
 
 def begun(name: str, what: str) -> StepBody:
-    """Return the step that only begins what nothing here waits for: gigabytes that come while the
-    student reads.
+    """Return the step that only starts a download; no step waits for these gigabytes, which come
+    while the student reads.
     """
 
     def body(context: StepContext) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """Transfers between this computer and a part's machine: ledgers by entry; models, programs and
 notebooks by hash.
 
-The machine is deleted when its lease ends, so what was measured there has to come home, and what
-was predicted and made at home has to be there before the first measurement. Both directions can be
-repeated at any time: files that are already on the other side are not copied again. A transfer that
-breaks off leaves no half file: each has its name only once it is whole.
+The machine is deleted when its lease ends, so its measurements must be copied to this computer.
+This computer's predictions and files must be on the machine before the first measurement. You can
+repeat both directions at any time, and existing files are not copied again. An interrupted transfer
+leaves only complete files, because each gets its name at its end.
 """
 
 import base64
@@ -120,8 +120,8 @@ class Home:
         return Ledger(self.workspace / "ledger.jsonl")
 
     def path(self, name: str) -> Path:
-        """Return the local path of a name below the course's folder; the workspace may be
-        elsewhere.
+        """Return the local path of a name below the course's folder; the workspace may be in
+        another place.
         """
         first, _, rest = name.partition("/")
         return self.workspace / rest if first == "workspace" else self.course / name
@@ -156,7 +156,8 @@ def push(
         known: the result of the last transfer; empty before the first.
 
     Returns:
-        What moved, and what of the machine's is the same on both sides, or was when it moved last.
+        The copied files, and the machine's files that are equal on both sides, or were after their
+        last copy.
 
     Raises:
         CommandFailedError: it broke off; run it again, it goes on.
@@ -197,13 +198,14 @@ def push(
 def pull(
     shell: Shell, home: Home, known: Same, say: Callable[[str], None] = print
 ) -> tuple[Moved, Same]:
-    """Bring home what was recorded, made and written on the machine.
+    """Copy the machine's records, models and written files to this computer.
 
     An entry that is here already stays as it is. A file that was changed on both sides is stored
     next to the local one, under another name.
 
     Returns:
-        What moved, and what of the machine's is the same on both sides, or was when it moved last.
+        The copied files, and the machine's files that are equal on both sides, or were after their
+        last copy.
 
     Raises:
         BrokeOffError: it broke off; the error names the missing files; run it again, it goes on.
@@ -335,12 +337,12 @@ def send(
     """Put files on the machine, each whole or not at all.
 
     Args:
-        files: By path below the course's folder over there: where the file lies here, and its
+        files: By path below the course's folder on the machine: the file's path here, and its
             sha256.
         on_file: Told the path of each before it leaves.
 
     Raises:
-        CommandFailedError: one did not arrive as it left; those before it did.
+        CommandFailedError: one file did not arrive intact; the files before it did.
     """
     targets = {path: f"{REMOTE_ROOT}/{path}" for path in files}
     folders = sorted({str(PurePosixPath(target).parent) for target in targets.values()})

@@ -228,8 +228,8 @@ class Testbed(Protocol):
     def boot(
         self, name: str, reservation_id: str, image: str, flavor: str, volume_gb: int = 0
     ) -> None:
-        """Ask for a server on a reservation, with a disk of so many gigabytes; look it up by name
-        afterwards.
+        """Ask for a server on a reservation, with a disk of ``volume_gb`` gigabytes; look it up by
+        name afterwards.
         """
 
     def launch(

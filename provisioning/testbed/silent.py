@@ -1,4 +1,4 @@
-"""Several sites are asked, and one that does not answer neither hides the others nor counts as a
+"""Ask several sites: a silent site does not hide the others, and its silence does not count as a
 no.
 """
 
@@ -47,11 +47,11 @@ class Silent(dict[Any, ProvisioningError]):
         return "\n".join(f"Fix: {way_out}" for way_out in ways_out)
 
     def check(self, unknown: str, way_out: str = "") -> None:
-        """Let an answer stand only if every site gave one.
+        """Accept an answer only if every site gave one.
 
         Args:
-            unknown: what nobody knows otherwise, as in ``"nobody knows whether you have a lease"``.
-            way_out: more of it than the first error has.
+            unknown: the open question, as in ``"nobody knows whether you have a lease"``.
+            way_out: an addition to the first error's fix.
 
         Raises:
             ProvisioningError: of the first silent site's kind, with the messages of all sites.

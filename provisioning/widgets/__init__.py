@@ -1,11 +1,11 @@
 """The widgets of the reservation lessons: planner, progress, countdown and the switchboard of
 faults.
 
-Each is called and gives an object that a notebook shows as a live widget; ``.text`` and ``print``
-give the same content in words and columns, and its methods do what its buttons do, for notebooks
-that run without anybody at the mouse. Nothing is computed here: the state of the planner is
-`provisioning.planning.chooser`, that of the progress `provisioning.setup.run`, that of the faults
-`provisioning.lab.rehearsal`.
+Each is a call that returns an object, which a notebook shows as a live widget. ``.text`` and
+``print`` give the same content in words and columns. Its methods do the same as its buttons, for
+notebooks that run without a person at the mouse. Nothing is computed here: the state of the planner
+is `provisioning.planning.chooser`, that of the progress `provisioning.setup.run`, that of the
+faults `provisioning.lab.rehearsal`.
 """
 
 from provisioning.widgets.countdown import LeaseCountdown

@@ -27,10 +27,10 @@ class Faults(Shown):
     """
 
     def __init__(self, *names: str) -> None:
-        """Show the faults of these names, all of them without a name. Each look asks the testbed.
+        """Show the faults of these names, or all faults without a name. Each look asks the testbed.
 
         Raises:
-            KeyError: There is no fault of a name.
+            KeyError: A name is not a fault's.
         """
         self._shown = {name: FAULTS[name] for name in names or FAULTS}
         self._how = f"{_HOW} {_MORE}" if names else _HOW

@@ -98,7 +98,7 @@ class Planner(Shown):
         start: datetime | None = None,
         node: str | None = None,
     ) -> Block | None:
-        """Choose in code what a click chooses; what is left out becomes the first that is free.
+        """Choose in code, as by clicks; each omitted argument becomes the first free one.
 
         Raises:
             NoCapacityError: it is not free.

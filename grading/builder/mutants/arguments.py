@@ -100,7 +100,7 @@ def _reordered(name: str, order: Sequence[int]) -> str:
 
 
 def recited(arguments: Mapping[str, Any], result: Any) -> Iterator[Edit]:
-    """Yield the answer to what is special about one case, whatever else is given: a 0 or 1, two
+    """Yield edits that give one case's answer to all calls with its special feature: a 0 or 1, two
     equal numbers, a sequence with one element.
     """
     if not _is_simple(result):

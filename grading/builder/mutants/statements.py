@@ -20,7 +20,7 @@ _DEFINES = (ast.FunctionDef, ast.Import, ast.ImportFrom)
 
 
 def statement_edits(function: ast.FunctionDef) -> Iterator[Edit]:
-    """Yield the edits of a function's statements, whatever block they stand in."""
+    """Yield the edits of a function's statements, in every block."""
     for node in ast.walk(function):
         for field in ("body", "orelse"):
             block = getattr(node, field, None)

@@ -1,9 +1,8 @@
-"""What an ONNX file holds, and whether a runtime may open it: read in the child, before any runtime
-does.
+"""Check the content of an ONNX file, in the child, before any runtime opens it.
 
-A model of this course is a straight line of operators. Loops and branches are how a file of 244
-bytes keeps a runtime busy for ever, so they are refused, as are operators from elsewhere and
-weights in other files.
+A model of this course is a straight line of operators. With loops and branches, a file of 244 bytes
+can keep a runtime busy for ever, so they are refused. Custom operators and weights in other files
+are refused too.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ from labs.optimize.multiplications import multiplications_of
 
 
 def _messages_of_onnx() -> ModuleType:
-    """Return the module of ONNX's message types alone: importing all of the package takes four
-    times as long.
+    """Return the module of ONNX's message types alone, because importing the whole package takes
+    four times the time.
     """
     if "onnx" in sys.modules:
         return importlib.import_module("onnx.onnx_ml_pb2")
@@ -105,7 +104,7 @@ def read(path: Path) -> dict:
 
 
 def _is_elsewhere(tensor: onnx.TensorProto) -> bool:
-    """Return whether a tensor's numbers stand in another file."""
+    """Return whether a tensor's numbers are in another file."""
     return tensor.data_location == onnx.TensorProto.EXTERNAL or bool(tensor.external_data)
 
 
@@ -157,8 +156,8 @@ def _largest(tensor: onnx.TensorProto) -> int:
 
 
 def _input_sizes(model: onnx.ModelProto) -> tuple[int | str, int | str, int | str]:
-    """Return batch, height and width of what a model takes: 'free' where it takes any, empty where
-    it takes no pictures.
+    """Return batch, height and width of a model's input: 'free' if any size is allowed, empty if
+    the input is no picture.
     """
     shape: list[int | str] = []
     if model.graph.input:

@@ -1,17 +1,15 @@
-"""Pictures for measuring a submitted model again: some that its record names, and views that nobody
-has seen.
+"""Pictures for measuring a submitted model again: some from its record, and hidden views.
 
-A student's accuracy record holds the class that the model gave each evaluation picture. So a few of
-those, drawn by a secret seed, show whether the record and the file belong together. Most of them
-are pictures that the course's own model gets wrong: whoever raises an accuracy in a record has to
-do it there.
+A student's accuracy record holds the model's class for each evaluation picture. So a few of these
+pictures, drawn by a secret seed, show whether the record and the file belong together. Most of them
+are pictures that the course's own model gets wrong, because a faked accuracy must differ there.
 
-The *views* are evaluation pictures as the seed alone knows them: turned, seen through a smaller
-window, mirrored, and under coloured light that falls unevenly. Without the seed, which stays with
-the instructor, none can be foreseen, and a file that has learned pictures by heart fails. Of all
-660 evaluation pictures the recommended INT8 model gets 81 % right and of such views 72 %. The
-nearest of all 2,090 public pictures and their mirror images, as 8 × 8 thumbnails, has the view's
-class in 31 % (24 % when each thumbnail's own mean and contrast are taken off).
+The *views* are evaluation pictures changed by the seed: turned, cropped, mirrored, and lit unevenly
+by coloured light. Only the instructor has the seed, so students cannot predict the views, and a
+file that has memorized pictures fails. The recommended INT8 model gets 81 % of all 660 evaluation
+pictures right, and 72 % of such views. The nearest of all 2,090 public pictures and their mirror
+images, as 8 × 8 thumbnails, has the view's class in 31 % (24 % when each thumbnail's own mean and
+contrast are taken off).
 """
 
 from __future__ import annotations
@@ -56,7 +54,7 @@ HARD = (
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures as the model sees them, but for the arithmetic that every model shares."""
+    """Pictures as the model sees them, before the arithmetic that every model shares."""
 
     #: uint8 (N + M, 224, 224, 3): N evaluation pictures, then M views.
     pixels: np.ndarray
@@ -117,8 +115,8 @@ def _places(random: np.random.Generator, count: int, size: int) -> np.ndarray:
 
 
 def _view(image: Image.Image, random: np.random.Generator) -> np.ndarray:
-    """Return a picture that is turned, seen through a window of its own, and lit unevenly by
-    coloured lamps.
+    """Return a picture that is turned, cropped at a random place, and lit unevenly by coloured
+    lamps.
     """
     image = image.convert("RGB")
     edge = tuple(int(mean) for mean in np.asarray(image)[:4].mean((0, 1)))

@@ -1,8 +1,7 @@
-"""Files that questions ask for, opened again: programs are run, models measured, and both are
-judged by what was found there.
+"""Open the files of questions again: run programs, measure models, and judge both by the results.
 
-A ledger's word for a file counts for nothing: what is run is the text that was handed over, or the
-model that was handed in under the hash that was checked. Programs are asked from outside
+A ledger's description of a file does not count. The grader runs the text that the check stored, or
+the submitted model whose hash was checked. Programs are asked from outside
 (``grading.grade.artefacts.programs``). A configuration is for taking part, and is not opened: a
 program could fill it in from the rules that ship.
 """
@@ -72,8 +71,9 @@ def fault_of(error: Exception) -> str:
 
 
 def _at_its_own_cost(open_file: Callable[..., Opened]) -> Callable[..., Opened]:
-    """Return the same function of a question, which no error ends: one that is the grader's leaves
-    this file unopened, and every other one as it is."""
+    """Return the same function, protected from errors: an error of the grader leaves only this
+    question's file unopened.
+    """
 
     @functools.wraps(open_file)
     def opened(question: Question, *given: object) -> Opened:

@@ -1,7 +1,7 @@
 """Call a student's functions again: in our own notebook, on hidden cases, in the sandbox.
 
-What runs is the cell that the function's own check kept in the ledger; of a notebook nothing is
-read. A secret seed draws the cases: a function that computes is right on them too, and one that
+The grader runs the cell that the function's own check stored in the ledger; it never reads a
+notebook. A secret seed draws the cases: a function that computes is right on them too, and one that
 recites is not. Only results come back, and they are judged outside."""
 
 # Nothing is imported here: the plugin and the stage of this package run inside the sandbox, where

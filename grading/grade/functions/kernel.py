@@ -1,11 +1,12 @@
 """The kernel of a run in the sandbox: ``ipykernel`` that opens no network socket, and sends no
 output.
 
-It listens on a port of this machine for what child processes print, even for ``ipc``. An answer
-starts none, and where the sandbox refuses network sockets, ZeroMQ would end the kernel for it.
+An ordinary ``ipykernel`` listens on a port of this machine for the output of child processes, even
+with ``ipc``. Answers start no child processes. In a sandbox that refuses network sockets, ZeroMQ
+would end the kernel because of this port.
 
-Nobody reads what cells print or display. A cell that prints for ever would send more in its time
-than the run could read in all of its own, and take the cells behind it along.
+The grader does not read the output of cells. A cell that prints for ever would send more than the
+run can read in its whole time, and the following cells would be lost with it.
 """
 
 from ipykernel.iostream import IOPubThread, OutStream

@@ -1,4 +1,4 @@
-"""Names that both sides of the sandbox's wall know, for those who do not import Jupyter."""
+"""Names that both sides of the sandbox's wall use, for modules that do not import Jupyter."""
 
 #: Module that pytest loads in the sandbox.
 PLUGIN = "grading.grade.functions.plugin"

@@ -1,9 +1,9 @@
-"""The pytest plugin of a run in the sandbox: kernels talk through files, and each cell's end is
-told in a file.
+"""The pytest plugin of a run in the sandbox: kernels talk through files, and a file records each
+cell's end.
 
 Without a network there is no loopback either, so Jupyter's messages go through sockets in the
-folder (``ipc``). What is told is for messages only: the code that runs could tell anything, and no
-point rests on it.
+folder (``ipc``). The file serves for messages only. The running code could write anything there, so
+no point depends on it.
 """
 
 import json

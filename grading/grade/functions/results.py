@@ -1,5 +1,5 @@
-"""What comes back from a run in the sandbox: files that sandboxed code could write, read with
-caution.
+"""Read the results of a run in the sandbox, with caution, because sandboxed code could write these
+files.
 """
 
 import builtins
@@ -23,7 +23,7 @@ _DISTURBANCE = re.compile(r"time.?out|[Kk]ernel|plugin exception", re.IGNORECASE
 
 
 def results_back(folder: Path, questions: Iterable[str]) -> dict[str, object]:
-    """Return what each function did, by question; no entry for a cell without results."""
+    """Return each function's results, by question; a cell without results has no entry."""
     results = {name: _value(folder / RESULTS.format(name)) for name in questions}
     return {name: result for name, result in results.items() if result is not None}
 
@@ -54,8 +54,8 @@ def _value(source: Path) -> object:
 
 
 def _why(message: str) -> str:
-    """Return how a cell ended: of its own message, no more than the name of an exception that
-    Python has.
+    """Return how a cell ended; at most the name of a built-in exception comes from its own
+    message.
     """
     if _DISTURBANCE.search(message[:200]):
         return DISTURBED

@@ -1,9 +1,8 @@
-"""nbval in the sandbox: all functions in one run; after a cell that ended it, once more without
-that cell.
+"""Run all functions in the sandbox with nbval; if a cell ends the run, run again without that cell.
 
-What goes in are a student's cells and cases for their functions, as plain values. What comes out
-are the functions' results as plain values. They are judged here, outside: the sandbox holds no
-question and no answer.
+The input is a student's cells and cases for their functions, as plain values. The output is the
+functions' results as plain values. They are judged here, outside, because the sandbox holds neither
+questions nor answers.
 """
 
 import hashlib
@@ -121,16 +120,15 @@ def run_again(
 def run_on(
     rounds: Mapping[str, Cases], cells: Mapping[str, str], *, wall_s: float
 ) -> dict[str, Called]:
-    """Return what each function did on these cases.
+    """Return each function's results on these cases.
 
-    A function of which nothing came back counts as absent, whatever the reason: a cell could raise,
-    hang or end its run to hide that its results were typed. A cell that ends its run costs itself:
-    those that are left run again without it, and what it took is given back to them. Only a grader
-    that cannot run a cell of its own either takes that back; and where time ran out, one that is
-    slow.
+    A function without results always counts as absent, because a cell could raise, hang or end its
+    run to hide that its results were typed. A cell that ends its run loses its own points: the
+    remaining cells run again without it, with the lost time added. There are two exceptions: a
+    grader that cannot run a cell of its own either, and, if time ran out, a slow grader.
 
     Args:
-        wall_s: Seconds for everything, but for what cells take that end their run.
+        wall_s: Seconds for everything, except the time of cells that end their run.
     """
     reruns: dict[str, Called] = {}
     until_s = time.monotonic() + wall_s
@@ -158,9 +156,7 @@ def run_on(
 def _run(
     cells: Mapping[str, str], rounds: Mapping[str, Cases], reruns: dict[str, Called], wall_s: float
 ) -> str:
-    """Run some cells in one kernel and note what their functions did, or why nothing came back.
-
-    Of the cells behind one that ends the run, nothing is noted.
+    """Run some cells in one kernel and note their functions' results, or why there are none.
 
     Returns:
         The question whose cell ended the run, as is noted then; empty when none did, or all time
@@ -229,10 +225,10 @@ def _in_sandbox(
 
 
 def _notebook(cells: Mapping[str, str], functions: Mapping[str, str]) -> str:
-    """Return a notebook's text: a set-up, and a cell for each function, which makes and calls it.
+    """Return a notebook's text: a set-up, and a cell for each function, which defines and calls it.
 
-    A student's cell stands in it as one literal, so that no comment or magic of its own speaks to
-    nbval.
+    It contains a student's cell as one literal, so that nbval ignores the cell's own comments and
+    magics.
     """
     sources = ["from grading.grade.functions.verbs import check"]
     for question, cell in cells.items():

@@ -1,7 +1,7 @@
-"""A lesson's ``check`` as the sandbox has it: it calls a function and writes down what this did,
-and judges nothing.
+"""The sandbox's version of a lesson's ``check``: it calls a function and records its results,
+without judging.
 
-This file knows no question and no answer.
+This file contains neither questions nor answers.
 """
 
 import json

@@ -1,4 +1,6 @@
-"""The submitted ledger, line by line: what is evidence, and which lines were refused and why."""
+"""Read the submitted ledger line by line: return the evidence, and the refused lines with
+reasons.
+"""
 
 import codecs
 from collections.abc import Iterator
@@ -63,7 +65,7 @@ def read_ledger(path: Path, limits: IntakeLimits = DEFAULT_LIMITS) -> LedgerCont
 
 
 def _memory_bytes(line: bytes) -> int:
-    """Return what a line takes in memory at most, but for long texts: an object for each comma and
+    """Return the most memory that a line needs, long texts excluded: an object for each comma and
     bracket.
     """
     objects = line.count(b",") + line.count(b"[") + line.count(b"{")
@@ -94,7 +96,7 @@ def read_entry(line: bytes, limits: IntakeLimits = DEFAULT_LIMITS) -> dict:
 
 
 def _have_a_meaning(entry: dict) -> None:
-    """Raise for what has an entry's form and is none: the 30th of February, or a part that no typed
+    """Raise for an invalid entry of valid form: the 30th of February, or a part that no typed
     record holds.
     """
     stamp = entry.get("started_at") or entry["made_at"]

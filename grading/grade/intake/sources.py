@@ -57,9 +57,9 @@ class Source:
 
 @contextlib.contextmanager
 def open_source(submission: Path, limits: IntakeLimits) -> Iterator[Source]:
-    """Open a folder or zip; what cannot be opened at all is an empty submission that says why.
+    """Open a folder or zip; one that cannot be opened becomes an empty submission with a reason.
 
-    A folder that holds nothing but one zip is read as that zip.
+    A folder that holds only one zip is read as that zip.
     """
     with contextlib.ExitStack() as stack:
         try:

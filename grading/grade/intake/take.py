@@ -1,6 +1,4 @@
-"""From a folder or a zip of unknown contents to a private folder that holds only what the
-allow-list names.
-"""
+"""Copy the allow-list's files from a folder or a zip of unknown contents to a private folder."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -41,7 +39,7 @@ class Taken:
 
 @dataclass
 class Intake:
-    """A submission after the intake: copies of its files, its evidence, and what was left out."""
+    """A submission after the intake: copies of its files, its evidence, and the excluded files."""
 
     #: Files that were taken in, by name.
     files: dict[str, Taken] = field(default_factory=dict)

@@ -26,8 +26,8 @@ _MOST = 1_000
 def gradescope(result: Result) -> dict:
     """Return the content of ``results.json``.
 
-    A row a question, the public ones visible at once. What is for the instructor alone (machines,
-    the digest) stands in ``extra_data``, which students do not see.
+    It has a row per question; the public rows are visible at once. Facts for the instructor alone
+    (machines, the digest) are in ``extra_data``, which students do not see.
     """
     tests = [_test(row, index) for index, row in enumerate(result.graded, start=1)]
     values = {
@@ -69,8 +69,8 @@ def _leaderboard(result: Result) -> list[dict]:
 
 
 def fallback(possible: float) -> dict:
-    """Return what stands in ``results.json`` until the grader is done: what a student sees if it
-    never is.
+    """Return the content of ``results.json`` until the grader is done; a student sees it if the
+    grader never finishes.
     """
     return {
         "score": 0,
@@ -128,8 +128,8 @@ def _test(row: ResultRow, number: int) -> dict:
 
 
 def _of_leases(result: Result, number: int) -> list[dict[str, Any]]:
-    """Return a pending row for what was measured on a lease; none if the part gives nothing for
-    it.
+    """Return a pending row for results measured on a lease; None if the part gives no points for
+    them.
     """
     part = assignment().part(result.part)
     if not part.lease:

@@ -93,7 +93,9 @@ def page(result: Result, *, hidden: bool = False) -> str:
 
 
 def _causes(rows: Sequence[ResultRow]) -> list[_Cause]:
-    """Return what is worth mending, the most points first, each with all that rests on it."""
+    """Return the faults worth fixing, the most points first, each with the rows that depend
+    on it.
+    """
     lost = {row.id: row for row in rows if row.points < row.possible and not row.is_pending}
     first = []
     behind: dict[str, list[ResultRow]] = defaultdict(list)

@@ -1,5 +1,5 @@
-"""What of a submission would be the same in a copy, as hashes: what comparing students needs, and
-no student's work.
+"""Hashes of the parts of a submission that a copy would share: enough to compare students, without
+their work.
 """
 
 import hashlib

@@ -1,5 +1,5 @@
-"""The result of one unit of work, as plain values: what the batch keeps, a line of its table, and
-who is looked at.
+"""The result of one unit of work, as plain values: for the batch's files, its table, and the list
+of students to look at.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Result:
 
     @property
     def pending(self) -> tuple[ResultRow, ...]:
-        """The rows that the grader could not judge: 0 until staff has mended it."""
+        """The rows that the grader could not judge: 0 until staff has repaired it."""
         return tuple(row for row in self.graded if row.is_pending)
 
     @property
@@ -135,7 +135,7 @@ class Result:
 
 
 def write_json(values: dict, path: Path, *, indent: int | None = 1) -> None:
-    """Put a JSON file in place in one step; whoever reads sees the old one or the new one, whole.
+    """Put a JSON file in place in one step; readers see either the old or the new file, complete.
 
     Args:
         indent: Spaces a level, for people; None is one long line, which Python writes many times
@@ -239,10 +239,10 @@ def _reasons(result: Result) -> list[str]:
 
 
 def _claims(result: Result) -> tuple[list[str], list[str]]:
-    """Return the titles of functions whose results were typed, and of what a ledger claims and the
-    files do not hold.
+    """Return the titles of functions whose results were typed, and of claims in a ledger without
+    their files.
 
-    It rests on a prerequisite that the ledger passes, and is not met itself.
+    Such a row is not met, although the ledger passes its prerequisite.
     """
     known = {row.id for row in result.rows}
     passed = {row.id: row for row in result.rows if row.state == State.PASSED}

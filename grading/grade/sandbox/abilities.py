@@ -57,7 +57,7 @@ class Abilities:
 
     @property
     def network(self) -> bool:
-        """Whether the network can be taken away."""
+        """Whether the sandbox can block the network."""
         return self.bubblewrap or self.filters
 
     @property
@@ -69,7 +69,7 @@ class Abilities:
 
     @property
     def refusal(self) -> str:
-        """Why no student's code is run here and what would help, in one sentence; empty if it is
+        """Why students' code cannot run here, with the fix, in one sentence; empty if it can
         run.
         """
         if self.apart:
@@ -155,7 +155,7 @@ def privileges(user: int | None) -> list[str]:
 
 
 def _complaint(*command: str) -> str | None:
-    """Return what a command prints as it fails; empty if it is not installed, None if it works."""
+    """Return the output of a command that fails; empty if it is missing, None if it works."""
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=10, check=False

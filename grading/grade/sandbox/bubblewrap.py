@@ -43,7 +43,7 @@ _UNKNOWN = (
 
 
 def why_not(complaint: str) -> str:
-    """Return in one line why bubblewrap does not work, and what allows it.
+    """Return in one line why bubblewrap does not work, and how to allow it.
 
     Args:
         complaint: The output of bubblewrap when it failed; empty where it is not installed.

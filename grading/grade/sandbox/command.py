@@ -121,7 +121,7 @@ class Sandbox:
     """A folder that a command may write to, and the walls around it; use it as a context."""
 
     def __init__(self, can: Abilities | None = None) -> None:
-        """Prepare a sandbox with what the host allows, which is found out when None."""
+        """Prepare a sandbox with the host's abilities, which are found out when None."""
         self.can = can or abilities()
         self.user: int | None = None
         if self.can.own_user:
@@ -329,9 +329,7 @@ class Sandbox:
         self.kill_leftovers()
 
     def kill_leftovers(self) -> None:
-        """Kill all processes of the sandbox's user, until none is left; a daemon may be forking
-        meanwhile.
-        """
+        """Kill all processes of the sandbox's user, repeatedly, because a daemon may be forking."""
         if self.user is None:
             return
         for _ in range(50):

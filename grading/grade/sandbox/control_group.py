@@ -1,10 +1,9 @@
-"""A limit on all memory of a run, counted by the kernel, where a control group was handed over to
-the grader.
+"""Limit all memory of a run, counted by the kernel, if the grader has a delegated control group.
 
-What processes map is a part of their memory alone: buffers of sockets and pipes, files in a tmpfs
-and the kernel's own tables count as nobody's. A control group counts them all.
+A process's mapped memory is only a part of its use. Buffers of sockets and pipes, files in a tmpfs
+and the kernel's own tables are charged to no process. A control group counts them all.
 
-Version 2 alone, since version 1 has no way of handing a group over. systemd hands one over with
+Only version 2 works, since version 1 cannot delegate a group. systemd delegates one with
 ``systemd-run --scope -p Delegate=yes python -m grading class …`` (an ordinary user adds
 ``--user``).
 

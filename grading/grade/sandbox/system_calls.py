@@ -4,7 +4,7 @@ without bubblewrap.
 ``python -I -S system_calls.py command …`` first joins a new session keyring: keys of the grader's
 own session stay outside. It then asks the kernel to refuse calls that reach past the sandbox's
 walls, for this process and all its children, and becomes the command. A refused call returns an
-error, as on a kernel without it, so programs that have another way take it. The filter needs no
+error, as on a kernel without it, so programs that have an alternative use it. The filter needs no
 privileges.
 
 The refused calls, with reasons:
@@ -15,7 +15,7 @@ The refused calls, with reasons:
 - keyrings: keys of other processes of the same user or session;
 - memfd, System V shared memory, semaphores and message queues: memory that no limit of a process or
   a folder counts;
-- new user namespaces: within one, anybody may mount a tmpfs, whose files are such memory too.
+- new user namespaces: within one, any user may mount a tmpfs, whose files are such memory too.
 
 Source: seccomp(2), keyctl(2), and the kernel's
 ``include/uapi/linux/{seccomp,filter,audit,sched}.h`` and

@@ -91,7 +91,7 @@ def _disk_bytes(file: os.stat_result) -> int:
 
 
 def below(root: int) -> set[int]:
-    """Return the processes that come from one, itself not included."""
+    """Return the descendants of the process ``root``."""
     parents = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

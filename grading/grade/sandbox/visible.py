@@ -1,6 +1,6 @@
-"""What a sandboxed command sees of the files: the language's runtime, the few files of the course
-that run inside, and nothing else. All other files are absent: no question and no answer, no
-history, no home, no other submission.
+"""The files that a sandboxed command sees: the language's runtime, and the few files of the course
+that run inside. All other files are absent: questions, answers, history, homes and other
+submissions.
 """
 
 import sys
@@ -95,8 +95,9 @@ def _shown() -> Iterator[str]:
 
 
 def _folders_above(paths: Iterable[Path]) -> Iterator[str]:
-    """Yield arguments that make the folders above some paths: those that bubblewrap makes by itself
-    are closed to the sandbox's user."""
+    """Yield arguments that make the folders above some paths, because the sandbox's user cannot
+    enter folders that bubblewrap makes by itself.
+    """
     folders: set[Path] = set()
     for path in paths:
         folders.update(path.parents)

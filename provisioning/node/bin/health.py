@@ -2,7 +2,7 @@
 only at the top.
 
 Prints one line ``check {json}`` a check with name, outcome (ok, failed, rehearsed) and detail. A
-check never raises: what goes wrong is its detail.
+check never raises: its detail describes a fault.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def jupyter(_machine: str) -> str:
 
 
 def _noted(name: str) -> str:
-    """Return what the start of Jupyter has noted, or what a container's image starts it with."""
+    """Return the notes of Jupyter's start, or the start settings of a container's image."""
     path = HOME / ".serving-labs" / f"jupyter-{name}"
     usual = {"port": "8888", "token": os.environ.get("JUPYTER_TOKEN", ""), "base": "/"}
     return path.read_text().strip() if path.exists() else usual[name]

@@ -219,8 +219,8 @@ def catalogue(own: Path | None = None) -> Catalogue:
     """Return the catalogue of an own file, or the shipped one.
 
     Raises:
-        ValueError: The file is missing, is no TOML, or says something that cannot be; the message
-            names the file, the field, and what is wrong with it.
+        ValueError: The file is missing, is no TOML, or has an impossible value; the message names
+            the file, the field, and its fault.
     """
     path = own or _FILE
     try:

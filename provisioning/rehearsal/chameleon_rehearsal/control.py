@@ -18,13 +18,13 @@ _CHILDREN: dict[Path, subprocess.Popen[bytes]] = {}
 def start(
     home: Path | None = None, speed: float = 120.0, *, software: Software | None = None
 ) -> Path:
-    """Start the rehearsal unless one runs, at whatever speed; return its folder once it answers.
+    """Start the rehearsal unless one already runs, at any speed; return its folder once it answers.
 
     Args:
         home: The rehearsal's folder; `$REHEARSAL_HOME` or one in the user's cache by default.
         speed: How many times shorter waits are than on Chameleon.
-        software: The software of machines, from now on; what the folder says, or the shipped table,
-            by default.
+        software: The software of machines, from now on; by default, the folder's or the shipped
+            table.
 
     Raises:
         ChildProcessError: The process ended or did not answer; the message holds the end of its

@@ -135,7 +135,7 @@ def use(
     always: bool = False,
     software: Software | None = None,
 ) -> str:
-    """Rehearse, unless this is Chameleon: start the rehearsal if none runs, and turn to it.
+    """Rehearse, unless this is Chameleon: start the rehearsal if none runs, and use it here.
 
     Args:
         speed: How many times shorter waits are than on Chameleon, for a rehearsal that is started
@@ -146,7 +146,7 @@ def use(
         software: The software of machines, for a rehearsal that is started now.
 
     Returns:
-        One sentence that says which of the two it is, for a notebook to show.
+        One sentence for a notebook that names which of the two it is.
     """
     if on_chameleon() and not always:
         site = os.environ.get("OS_REGION_NAME", "CHI@TACC")
@@ -175,7 +175,7 @@ def _key_pair(home: Path, user: str) -> Path:
 
 
 def _no_proxy() -> str:
-    """Return NO_PROXY with what is here in it, by number and by name: python-chi's requests must
+    """Return NO_PROXY with this computer's numbers and names, because python-chi's requests must
     not meet a proxy.
     """
     entries = [entry for entry in os.environ.get("NO_PROXY", "").split(",") if entry]

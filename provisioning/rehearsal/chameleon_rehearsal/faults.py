@@ -1,5 +1,5 @@
-"""What can be made to go wrong (`faults.toml` has the one table), and how the command line spells
-it.
+"""The faults that you can cause (`faults.toml` has the one table), and their spelling on the
+command line.
 """
 
 import re

@@ -1,9 +1,8 @@
 """Listening on loopback, for this computer's own names.
 
-A port on loopback is open to every page in the computer's browsers: a page of a foreign name can
-have that name resolve to 127.0.0.1, and is then of one origin with the service (DNS rebinding). The
-browser still sends the foreign name as `Host`. A number needs no name server, and cannot be
-rebound.
+A port on loopback is open to every page in the computer's browsers. A page can make its own name
+resolve to 127.0.0.1; page and service then have the same origin (DNS rebinding). The browser still
+sends the foreign name as `Host`. A number needs no name server, and cannot be rebound.
 """
 
 import errno
@@ -50,7 +49,7 @@ def is_own_host(header: str) -> bool:
 class LoopbackHosts:
     """ASGI middleware that answers requests for this computer's own names only.
 
-    Starlette's `TrustedHostMiddleware` wants a list, and cannot say "any number".
+    Starlette's `TrustedHostMiddleware` needs a list, and cannot allow "any number".
     """
 
     def __init__(

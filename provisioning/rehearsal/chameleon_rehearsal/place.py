@@ -1,8 +1,8 @@
 """Where the rehearsal keeps its files, and how to reach the one that runs.
 
 Other users of this computer reach its loopback ports too, and a port that the rehearsal had
-yesterday may be another program's today. So whoever listens proves first that it knows the folder's
-secret, and only then is told it.
+yesterday may be another program's today. So a listening program must first prove that it knows the
+folder's secret; only then do clients send the secret.
 """
 
 import contextlib
@@ -63,9 +63,7 @@ def secret(home: Path) -> str:
 
 
 def password(known: str, user: str) -> str:
-    """Return a student's password: nobody else on this computer can compute it without the
-    secret.
-    """
+    """Return a student's password; only programs that know the secret can compute it."""
     return hmac.new(known.encode(), user.encode(), hashlib.sha256).hexdigest()[:32]
 
 

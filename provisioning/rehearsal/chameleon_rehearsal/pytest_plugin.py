@@ -1,4 +1,4 @@
-"""Pytest's fixture `chameleon`: a Chameleon of a test's own, which python-chi talks to meanwhile.
+"""Pytest's fixture `chameleon`: a separate Chameleon for each test, which python-chi talks to.
 
 The package's entry point loads it wherever the package is installed.
 """
@@ -17,7 +17,9 @@ from chameleon_rehearsal import testing
 
 @pytest.fixture
 def chameleon_begin() -> datetime | None:
-    """Where the calendar begins; now. A module that wants another moment has a fixture so named."""
+    """The calendar's beginning: now. A module that needs another moment defines a fixture of this
+    name.
+    """
     return None
 
 

@@ -136,7 +136,7 @@ async def _tick(world: World, listeners: Listeners) -> None:
 
 
 def main(folder: str, speed: str) -> None:
-    """Serve a folder's world on loopback until told to stop; the folder must hold the file
+    """Serve a folder's world on loopback until asked to stop; the folder must hold the file
     `secret`.
     """
     logging.basicConfig(

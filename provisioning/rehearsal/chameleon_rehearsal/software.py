@@ -1,7 +1,7 @@
 """The software of machines: the commands of each image, and of each package.
 
-`software.json` beside this file has Chameleon's Ubuntu images in short. Whoever knows more of an
-image hands a table in, and it lies in the rehearsal's folder from then on.
+`software.json` beside this file has Chameleon's Ubuntu images in short. Callers who know more about
+an image can give a table, which is then kept in the rehearsal's folder.
 """
 
 import json
@@ -35,7 +35,7 @@ class Software:
 
     @classmethod
     def read(cls, file: Path = _SHIPPED) -> "Software":
-        """Return what a file says, the shipped one by default."""
+        """Return a file's table, by default the shipped one's."""
         return cls(**json.loads(file.read_text(encoding="utf-8")))
 
     def commands(self, image: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""A rehearsal for the length of a test, and this process turned to it and back.
+"""A rehearsal for the length of a test, which this process uses in that time.
 
 `pytest_plugin` makes a fixture of it; other test runners use the context managers. A test of a
 program that reaches nodes over SSH has one without the services, `ReachableNode`; a test of scripts
@@ -187,7 +187,7 @@ def rehearsed(
     """Run a rehearsal in a folder until the end of the block.
 
     Args:
-        begin: Where its calendar begins, with a time zone; now by default. It must not lie before
+        begin: Where its calendar begins, with a time zone; now by default. It must not be before
             the computer's clock, by which Keystone's clients judge whether a token has expired.
         speed: How many times shorter waits are than on Chameleon.
         software: The software of machines; the shipped table by default.

@@ -123,8 +123,8 @@ def world(tmp_path: Path, hand: Hand) -> Iterator[World]:
 
 @pytest.fixture
 def client(world: World) -> TestClient:
-    """The application without its timer, which begins in a ``with``: nothing happens that the test
-    did not ask for.
+    """The application without its timer, which begins in a ``with``, so only the test's own
+    requests have effects.
     """
     return TestClient(build(world), base_url="http://127.0.0.1:1")
 

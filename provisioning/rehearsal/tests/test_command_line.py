@@ -19,7 +19,7 @@ CATALOGUE = Path(control.__file__).with_name("catalogue.toml").read_text(encodin
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """A folder of its own; whatever was started there is stopped afterwards."""
+    """A new folder; all processes started there are stopped afterwards."""
     monkeypatch.setenv("REHEARSAL_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("REHEARSAL_USER", raising=False)
     yield tmp_path / "home"

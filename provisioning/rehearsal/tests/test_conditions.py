@@ -1,4 +1,4 @@
-"""What is wrong inside a machine stays with it, and a reboot gives back what it can."""
+"""A fault inside a machine stays with it, and a reboot repairs only some faults."""
 
 import subprocess
 
@@ -11,7 +11,7 @@ from chameleon_rehearsal.machines.conditions import CONDITIONS, after_reboot, wo
 
 @pytest.fixture
 def commands(tmp_path):
-    """A machine's commands, each of which says its name."""
+    """A machine's commands; each prints its name."""
     folder = tmp_path / "commands"
     folder.mkdir()
     names = {name for scripts in CONDITIONS.values() for name in scripts}

@@ -115,7 +115,9 @@ def names_in(answer) -> list[str]:
 
 
 def test_an_archive_stays_in_the_container(mary, world, monkeypatch) -> None:
-    """What points outside does not arrive; the answer is 200, since Zun ignores how tar ends."""
+    """An entry that points outside does not arrive; the answer is 200, since Zun ignores tar's exit
+    code.
+    """
     put = f"{CONTAINERS}/pi/put_archive"
     outside = archive("../../../../../../escaped", b"x")
     assert mary.send("POST", put, outside, path="/tmp").status_code == 200

@@ -39,7 +39,7 @@ def test_the_lines_can_be_evaluated_by_a_shell_and_give_the_variables(home, monk
 
 
 def test_each_student_has_a_password_and_a_key(home) -> None:
-    """That nobody else can read either: the folder is closed to them."""
+    """The folder is closed to other users, so they can read neither."""
     mary, john = (environment.variables(user=name) for name in ("mary", "john"))
     for name in ("OS_PASSWORD", "OS_KEYPAIR_PRIVATE_KEY"):
         assert mary[name] != john[name]

@@ -1,5 +1,5 @@
-"""A fault strikes whom it should, as often as it should. What each does to a set-up,
-``lab/test_faults.py`` shows.
+"""A fault strikes the right requests, the right number of times. ``lab/test_faults.py`` shows each
+fault's effect on a set-up.
 """
 
 from datetime import timedelta

@@ -72,7 +72,7 @@ def lease(start: str = "", start_h: float = 1, end_h: float = 4, **wish: Any) ->
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory) -> dict[str, httpx.Response]:
-    """What the testbed answers to the requests that were sent to the real services, in the same
+    """The testbed's answers to the requests that were sent to the real services, in the same
     order.
     """
     with testing.rehearsed(tmp_path_factory.mktemp("contract"), begin=BEGIN) as home:

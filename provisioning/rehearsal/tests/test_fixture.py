@@ -35,7 +35,7 @@ def test_a_lease_a_server_and_a_command(chameleon: Chameleon) -> None:
 
 
 def test_a_fault_and_a_lease_of_horizons(chameleon: Chameleon) -> None:
-    """A test arms what is to go wrong, and begins with what somebody has made by hand."""
+    """A test arms faults, and begins with resources that were made by hand."""
     from chi import context, lease
     from chi.exception import ResourceError
 
@@ -71,7 +71,7 @@ class TestOnAMorning:
 
 
 def test_the_variables_are_restored(request: pytest.FixtureRequest) -> None:
-    """What a process had before is there again, sockets too."""
+    """A process has its former settings back, sockets too."""
     import socket
 
     before = dict(os.environ)

@@ -1,4 +1,4 @@
-"""The package alone: what it imports is declared, and somebody else's notebook runs on it whole.
+"""The package alone: its imports are declared, and another course's notebook runs on it completely.
 
 `notebooks/2_create_server.ipynb` is the page on which *Model optimizations for serving* of
 teaching-on-testbeds brings up its server, as it is published (github.com/teaching-on-testbeds/
@@ -65,7 +65,7 @@ def test_the_shipped_table_is_whole() -> None:
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment that has the package, python-chi and Jupyter, and no course."""
+    """An environment that has the package, python-chi and Jupyter, but not the course."""
     room = tmp_path_factory.mktemp("empty")
     # A copy: a build leaves files in the folder.
     shutil.copytree(ROOT, room / "source", ignore=shutil.ignore_patterns("tests", "__pycache__"))
@@ -101,7 +101,7 @@ def run(room: Path, script: str) -> str:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_somebody_elses_notebook_runs_whole(empty: Path) -> None:
-    """Unmodified, by nbclient: nothing but the printed variables turns it to the rehearsal."""
+    """It runs unmodified, by nbclient: the printed variables alone direct it to the rehearsal."""
     assert "no course" in run(empty, "python -c 'import labs' 2>/dev/null || echo no course")
     (empty / "run.py").write_text(RUN, encoding="utf-8")
     # The node clones the notebook's own repository, which stands here in short.

@@ -1,4 +1,4 @@
-"""Keystone, Blazar, Nova and Neutron: what each answers, refuses and keeps from other students."""
+"""Keystone, Blazar, Nova and Neutron: their answers, refusals and separation of students."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def test_what_is_not_rehearsed_is_said_in_the_services_form(
 
 
 class TestReservation:
-    """Blazar: leases, and who is free; what it refuses, ``contract/test_fidelity.py`` has."""
+    """Blazar: leases, and free hosts; ``contract/test_fidelity.py`` has its refusals."""
 
     def test_a_node_is_given_to_one_lease_at_a_time_and_is_free_again_afterwards(
         self, student, world
@@ -84,7 +84,7 @@ class TestReservation:
     def test_a_wait_in_vain_is_told_and_no_other_look(
         self, student, hand, ahead_s, pauses_s, looks, refuses
     ) -> None:
-        """Looks in bursts with pauses, for a minute; whoever was told may look again."""
+        """Looks in bursts with pauses, for a minute; a refused client may look again later."""
         mary, begins_s = student("mary"), hand() + ahead_s
         wish = {"resource_type": "network", "network_name": "mine"}
         wish |= {"network_properties": "", "resource_properties": ""}
@@ -127,8 +127,8 @@ class TestReservation:
     def test_the_calendar_shows_all_that_is_refused_and_nobody_comes_over_a_lease(
         self, student, hand
     ) -> None:
-        """What is free is granted, weeks and months ahead; weeks later the lease stands alone at
-        its hours.
+        """Free hosts are granted, weeks and months ahead; weeks later the lease is alone at its
+        hours.
         """
         mary, held = student(), {}
         names = {
@@ -200,8 +200,8 @@ class TestServers:
     """
 
     def test_a_server_without_a_host_goes_to_error_and_has_no_port(self, student, hand) -> None:
-        """No reservation, somebody else's, one of a lease that waits, or one whose node runs a
-        server already.
+        """No reservation, another user's, one of a waiting lease, or one whose node already runs a
+        server.
         """
         mary, john = student(), student("john")
         _, marys = mary.leased(hand)

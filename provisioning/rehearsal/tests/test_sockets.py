@@ -37,7 +37,7 @@ class Greeter(socketserver.BaseRequestHandler):
 
 @pytest.fixture
 def listener():
-    """Something that greets whoever connects, at a free port of 127.0.0.1."""
+    """A server that greets every client, at a free port of 127.0.0.1."""
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Greeter) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_address[1]

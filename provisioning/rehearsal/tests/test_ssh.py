@@ -27,7 +27,7 @@ def node(world: World, key: asyncssh.SSHKey) -> dict[str, Any]:
 
 
 def runs(pid: int) -> bool:
-    """Return whether a process runs; one that ended and was not waited for yet does not."""
+    """Return whether a process runs; a zombie does not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -127,7 +127,7 @@ def test_only_user_cc_with_the_servers_own_key_comes_in(world, node, key, strang
 
 
 def test_a_node_that_is_deleted_takes_its_processes_and_files_along(world, node, key) -> None:
-    """A program in the background, and one in a session of its own, as the set-up's jobs are."""
+    """A program in the background, and one in a separate session, like the set-up's jobs."""
     line = "for own in env setsid; do $own sleep 300 >/dev/null 2>&1 & echo $!; done"
 
     async def go() -> tuple[bool, bool, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What is wrong inside a machine: commands that answer otherwise than its image's.
+"""Faults inside a machine: commands that answer differently from its image's.
 
 A condition is a fault of ``faults.toml`` that ``stays`` with the machine that is made when it
 strikes. Its scripts, in shell, take the place of the machine's own commands.

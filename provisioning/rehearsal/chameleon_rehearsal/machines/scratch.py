@@ -51,16 +51,16 @@ class Scratch:
         image: str,
         conditions: Mapping[str, float | None] = MappingProxyType({}),
     ) -> None:
-        """Name the folder; `prepare` makes it.
+        """Name the folder, without making it; `prepare` makes it.
 
         Args:
-            world: Whose journal and software are the machine's.
+            world: The world whose journal and software the machine uses.
             root: The folder on this computer that plays the machine's `/`.
             home: The machine's home, for example `/home/cc`.
             machine: The machine's name, for the prompt and the journal.
-            image: What it was started from: its commands are the machine's, and no others of this
+            image: The machine's image: the machine has its commands, and no others of this
                 computer.
-            conditions: What is wrong in it, as `conditions.worsen` takes it.
+            conditions: The machine's faults, as `conditions.worsen` takes them.
         """
         self.root = root
         self.virtual_home = PurePosixPath(home)
@@ -141,7 +141,7 @@ def _commands(root: Path) -> Path:
 
 
 def unpack(archive: tarfile.TarFile, folder: Path) -> None:
-    """Unpack an archive so that nothing lands outside a folder.
+    """Unpack an archive safely: all its files stay inside a folder.
 
     Raises:
         tarfile.TarError: An entry points outside, or is no file and no folder.
@@ -160,8 +160,8 @@ def unpack(archive: tarfile.TarFile, folder: Path) -> None:
 
 
 def offer(folder: Path, names: Iterable[str], *, stand_ins: bool = False) -> None:
-    """Make a folder of commands: this computer's own, and a shim for what it lacks or must not run
-    for a machine.
+    """Make a folder of commands: this computer's own, and a shim for each one that it lacks or must
+    not run.
 
     Args:
         folder: A folder that exists is left as it is.
@@ -200,8 +200,8 @@ async def _read(process: Process, output: bytearray) -> None:
 
 
 class Processes:
-    """Starts commands in machines, each in a process group of its own; all that they start ends
-    with their machine.
+    """Starts commands in machines, each in a separate process group; all their processes end with
+    their machine.
     """
 
     def __init__(self) -> None:
@@ -231,9 +231,9 @@ class Processes:
         """Run a command, and wait for its end for at most some seconds.
 
         Returns:
-            What it wrote to stdout and stderr, and its exit code: 128 plus the signal's number when
-            a signal ended it, -1 when there is no such program, None when it had not ended within
-            the limit. It then goes on, and what it still writes is lost.
+            Its output on stdout and stderr, and its exit code. The code is 128 plus the signal's
+            number if a signal ended it, -1 if there is no such program, and None if it did not end
+            within the limit. It then continues, and its further output is lost.
         """
         try:
             process = await self.start(scratch, command, environment, stdin=DEVNULL, stderr=STDOUT)

@@ -1,9 +1,9 @@
-"""Stands in for a command that a rehearsed machine must not run, such as `docker`: says so and
-writes it down.
+"""Replaces a command that a rehearsed machine must not run, such as `docker`: prints a message and
+records the call.
 
 Run as `python -S -E shim.py NAME ARGUMENT…` by the small scripts that `scratch` puts on a machine's
-PATH. It exits 0, because a set-up script that stops at its first `docker` would rehearse nothing
-after it; its line of output is there so that nobody takes the command for done. A package that apt
+PATH. It exits 0, because otherwise a set-up script would stop at its first `docker`, and the rest
+would not be rehearsed. Its line of output shows that the command was not run. A package that apt
 installs exists from then on, as a shim.
 """
 
@@ -64,7 +64,7 @@ _PIPED = ("docker.io",)
 
 
 def make(folder: Path, name: str, *program: str) -> None:
-    """Make a command that runs a program of this computer, or, when none is given, says that it was
+    """Make a command that runs a program of this computer; without a program, it prints that it was
     not run.
     """
     words = program or (sys.executable, "-S", "-E", __file__, name)

@@ -38,7 +38,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class _Login(asyncssh.SSHServer):
-    """Lets in user `cc` with the key that the server was started with, and nobody else."""
+    """Lets in only user `cc` with the key that the server was started with."""
 
     def __init__(self, public_key: str | None, guests: set[asyncssh.SSHServerConnection]) -> None:
         self._key = asyncssh.import_public_key(public_key) if public_key else None

@@ -15,7 +15,7 @@ COMMANDS = frozenset({"setsid", "flock"})
 
 
 def setsid(words: list[str]) -> None:
-    """Become a program in a session of its own; its process id stays."""
+    """Become a program in a new session; its process id stays."""
     os.setsid()
     os.execvp(words[0], words)
 

@@ -87,7 +87,7 @@ def check(service: str) -> Callable[[Request], Awaitable[None]]:
 
 
 async def open_to_all(request: Request) -> None:
-    """Refuse whoever comes to a site's Keystone, which does not know yet who that is, while it is
+    """Refuse all requests to a site's Keystone, which does not know the user yet, while the site is
     in maintenance.
     """
     if world_of(request).faults.strike("maintenance", "", request.path_params["site"]):

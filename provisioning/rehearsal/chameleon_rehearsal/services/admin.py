@@ -1,8 +1,8 @@
-"""The rehearsal's own service, which Chameleon does not have: leases beforehand, faults, clock,
+"""The rehearsal's own service, which Chameleon does not have: prepared leases, faults, clock,
 status, reset.
 
-Every path begins with `/_rehearsal` and asks for the rehearsal's secret, but for the one that
-proves who answers.
+Every path begins with `/_rehearsal` and asks for the rehearsal's secret, except the one that proves
+the server's identity.
 """
 
 import hmac

@@ -104,7 +104,7 @@ async def delete_keypair(site: str, name: str, request: Request) -> None:
 
 @router.get("/limits")
 async def show_limits(request: Request) -> dict[str, Any]:
-    """Show what the caller's project may have, and what it has.
+    """Show the limits of the caller's project, and its present use.
 
     Nova's own quotas: Chameleon's leases limit what a project holds.
     """
@@ -230,7 +230,7 @@ async def list_interfaces(server_id: str, request: Request) -> dict[str, Any]:
 
 @router.delete("/servers/{server_id}", status_code=204)
 async def delete_server(server_id: str, request: Request) -> None:
-    """Delete a server. Its floating IP stays with the project and must be released apart."""
+    """Delete a server. Its floating IP stays with the project; release it separately."""
     world_of(request).remove_machine("server", own(request, "server", server_id))
 
 

@@ -1,8 +1,9 @@
-"""Flavors: Nova's list of them, and how many virtual machines of one Blazar can still lend.
+"""Flavors: Nova's list of them, and the number of a flavor's virtual machines that Blazar can still
+reserve.
 
-Bare metal has one flavor, which says nothing. A virtual machine's says how large it is, and is lent
-by count: a reservation makes a flavor of its own, which starts as many servers as it has, on
-whichever host has room.
+Bare metal has one flavor, without information. A virtual machine's flavor gives its size. Virtual
+machines are reserved by number: each reservation makes a new flavor, which starts the reserved
+number of servers, on any host with room.
 """
 
 import itertools
@@ -150,8 +151,8 @@ def _body(
 
 
 def has_room(world: World, kind: Flavors, lease: dict[str, Any], more: int = 0) -> bool:
-    """Return whether all of a kind that a lease holds, and so many more, are there from its start
-    to its end.
+    """Return whether the site has a lease's virtual machines of a kind, and ``more`` further ones,
+    from its start to its end.
     """
     free = calendar(world, kind, lease["start_s"], lease["end_s"], but=lease["id"])
     return more + sum(_held(kind, lease)) <= min(left for _, _, left in free)

@@ -72,7 +72,7 @@ async def issue(site: str, request: Request, response: Response) -> dict[str, An
 
     Raises:
         RefusalError: 400 for a body that Keystone's schema refuses, 401 for a wrong password or
-            somebody else's project, 404 at a site that is not there.
+            another user's project, 404 at an unknown site.
     """
     world = world_of(request)
     if site not in world.catalogue.sites:

@@ -81,7 +81,9 @@ def of(request: Request) -> Version:
 
 
 def headers(request: Request) -> dict[str, str]:
-    """Return the headers that name the microversion of an answer; none where it has none."""
+    """Return the headers that name the microversion of an answer; empty if it has no
+    microversion.
+    """
     service = [*request.url.path.split("/"), "", ""][2]
     if service not in SUPPORTED:
         return {}

@@ -66,8 +66,8 @@ _EXTENSIONS = {
 
 @router.put("/routers/{router_id}/{verb}_router_interface")
 async def wire(router_id: str, verb: str, request: Request) -> dict[str, Any]:
-    """Let a router stand in a subnet, at its gateway's address or at a port that was made for it;
-    or take it out.
+    """Connect a router to a subnet, at its gateway's address or at a port made for it, or
+    disconnect it.
     """
     world, wired = world_of(request), own(request, "router", router_id)
     asked = await body_of(request)
@@ -308,8 +308,8 @@ for _noun in ("networks", "subnets", "ports", "routers", "floatingips", "securit
 
 
 def groups(request: Request) -> list[Document]:
-    """Return the groups of the caller's project, the default one among them: it is made when
-    somebody looks.
+    """Return the groups of the caller's project, including the default one, which the first look
+    makes.
     """
     if not any(group["name"] == "default" for group in all_own(request, "security_group")):
         _new_group(request, {"name": "default", "description": "Default security group"})

@@ -41,7 +41,7 @@ def page(status: int) -> RefusalError:
 
 
 def keystone(status: int, message: str) -> RefusalError:
-    """Return a refusal by Keystone, and by the token check that stands before every service."""
+    """Return a refusal by Keystone, or by the token check before every service."""
     return RefusalError(
         status,
         {"error": {"code": status, "message": message, "title": HTTPStatus(status).phrase}},

@@ -81,7 +81,7 @@ async def show_lease(lease_id: str, request: Request) -> dict[str, Any]:
 
 @router.put("/leases/{lease_id}")
 async def change_lease(lease_id: str, request: Request) -> dict[str, Any]:
-    """Rename a lease, or move its dates, as long as nobody else holds its resources then."""
+    """Rename a lease, or move its dates, if no other lease holds its resources then."""
     world, lease = world_of(request), own(request, "lease", lease_id)
     asked = await body_of(request)
     name = asked.get("name", lease["name"])
@@ -314,8 +314,8 @@ def _moved(world: World, lease: Document, asked: dict[str, Any]) -> Document:
     """Return a lease with the dates that a request gives it.
 
     Raises:
-        RefusalError: 400, the dates cannot be, or it is too early to prolong it; 500, somebody else
-            holds a resource then.
+        RefusalError: 400, the dates are impossible, or it is too early to prolong it; 500, another
+            lease holds a resource then.
     """
     now_s = world.clock.now()
     start_s, end_s = lease["start_s"], lease["end_s"]
@@ -356,7 +356,7 @@ def _check_prolonging(lease: Document, end_s: float, now_s: float) -> None:
 
 
 def _check_free(world: World, lease: Document) -> None:
-    """Refuse a lease's dates when somebody else holds its resources then."""
+    """Refuse a lease's dates if another lease holds its resources then."""
     for reservation in lease["reservations"]:
         for identifier in reservation["resource_ids"]:
             resource = world.catalogue.by_id(lease["site"], identifier)

@@ -2,16 +2,15 @@
 Chameleon.
 
 A rehearsed node's floating IP is a loopback address, 127.77.x.y. Only root may listen at port 22,
-so for everybody else the node listens at a high port. When a socket of the process that loads this
-module connects to port 22 of a loopback address, the rehearsal's `ports.json` says where the node
-really listens, and when it lists no such node the connection is refused. So the SSH daemon of this
-computer can never pass for a rehearsed node, nor can `localhost`, to which python-chi connects for
-a server without a floating IP.
+so the node listens at a high port. If a process loads this module and connects to port 22 of a
+loopback address, the rehearsal's `ports.json` gives the node's real port. If it lists no such node,
+the connection is refused. So this computer's SSH daemon can never pass for a rehearsed node. Nor
+can `localhost`, to which python-chi connects for a server without a floating IP.
 
-Names below chameleoncloud.org are not looked up. python-chi has that of KVM@TACC built in: it leads
-to the rehearsal itself, which answers there with a certificate of its own. A request that is meant
-for any other would carry the rehearsal's user and password, and is refused. Every other address and
-port is left alone. The module imports the standard library only.
+Names below chameleoncloud.org are not looked up. KVM@TACC's name, which is built into python-chi,
+leads to the rehearsal itself, which answers there with its own certificate. A request to any other
+such name would carry the rehearsal's user and password, so it is refused. All other addresses and
+ports are unchanged. The module imports the standard library only.
 """
 
 import errno

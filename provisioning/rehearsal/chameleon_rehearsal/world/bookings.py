@@ -1,9 +1,8 @@
 """Other people's bookings: a calendar like that of a busy site, the same for every student.
 
-It is computed, never stored: a node's bookings on a day follow from the node's name and the date
-alone, so two students, a restarted rehearsal and a test see one calendar. Part of every node type
-stays free today and tomorrow, whatever the hour, because a rehearsal that cannot get a machine at
-night teaches the wrong thing.
+It is computed, never stored. A node's bookings on a day follow only from the node's name and the
+date, so two students, a restarted rehearsal and a test see one calendar. Part of every node type
+stays free today and tomorrow, at any hour, so that students can rehearse at night, too.
 """
 
 import hashlib

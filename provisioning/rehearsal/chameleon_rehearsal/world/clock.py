@@ -22,9 +22,9 @@ class Clock:
     """A calendar that follows the real one, so that python-chi's own dates stay valid, until it is
     advanced.
 
-    Speed shortens waiting (a boot, a lease's start) and leaves the calendar alone: python-chi
-    computes the end of a lease from the machine's clock, so a calendar that ran faster would soon
-    refuse every new lease.
+    Speed shortens waits (a boot, a lease's start) but does not change the calendar. python-chi
+    computes the end of a lease from the machine's clock, so a faster calendar would soon refuse
+    every new lease.
 
     Attributes:
         speed: How many times shorter a wait is than on Chameleon; 120 turns a ten-minute boot into

@@ -118,7 +118,7 @@ class Store:
         return [d for d in documents if all(d.get(name) == value for name, value in wanted.items())]
 
     def remove(self, kind: str, identifier: str) -> None:
-        """Forget one document; a document that is not there is no error."""
+        """Forget one document, if it is there."""
         self._db.execute("DELETE FROM documents WHERE kind = ? AND id = ?", (kind, identifier))
 
     def clear(self) -> None:
@@ -188,11 +188,11 @@ class World:
     """Store, clock, catalogue and faults under one roof."""
 
     def __init__(self, folder: Path, secret: str, clock: Clock | None = None) -> None:
-        """Open the world kept in a folder, with the own catalogue that lies there.
+        """Open the world kept in a folder, with the folder's own catalogue.
 
         Args:
             folder: Where the database and the nodes' scratch homes live; made when missing.
-            secret: What every student's password is derived from.
+            secret: The source of every student's password.
             clock: The clock to use; a new one by default. Its offset is restored from the store.
         """
         folder.mkdir(parents=True, exist_ok=True)
@@ -214,9 +214,7 @@ class World:
         self.furnish()
 
     def furnish(self) -> None:
-        """Put there what each site has before anybody came: its shared network, and the public
-        one.
-        """
+        """Create each site's initial resources: its shared network, and the public one."""
         for where, site in self.catalogue.sites.items():
             shared, public = (
                 stable_id("network", where, name) for name in (site.network, "public")
@@ -263,8 +261,8 @@ class World:
             journal.write(f"{machine}: {command}\n")
 
     def settle(self) -> None:
-        """Do what Blazar's timer does: what a lease reserves is made when it begins, and goes when
-        it has ended.
+        """Act as Blazar's timer: make a lease's resources when it begins, and delete them when it
+        has ended.
         """
         for lease in self.store.find("lease", released=False):
             status = lease_status(lease, self.clock.now())

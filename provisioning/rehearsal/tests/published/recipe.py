@@ -221,7 +221,7 @@ _VALIDATION = {
 
 
 def module(root: Path, dotted: str) -> Any:
-    """Import one module of schemas from a source package, with stand-ins for what it needs."""
+    """Import one module of schemas from a source package, with stand-ins for its imports."""
     top = dotted.partition(".")[0]
 
     def package(name: str) -> types.ModuleType:

@@ -1,4 +1,4 @@
-"""What documented clients see of Chameleon's rules, of versions, headers and pages of lists."""
+"""Documented clients see Chameleon's rules, versions, headers and pages of lists."""
 
 import pytest
 
@@ -27,7 +27,7 @@ class TestLeases:
         ("days", "status"), [(7, 201), (7 + 1 / 1440, 403), (8, 403), (400, 403)]
     )
     def test_a_lease_of_more_than_seven_days_is_403(self, testbed, days, status) -> None:
-        """A network's: nobody else can hold it."""
+        """A network's: no other network can have it."""
         wish = {"resource_type": "network", "network_name": "n"}
         wish |= {"network_properties": "", "resource_properties": ""}
         body = testbed.lease(wish, hours=days * 24)

@@ -21,7 +21,7 @@ EXCEPTIONS = tomllib.loads((HERE / "exceptions.toml").read_text(encoding="utf-8"
 
 @pytest.fixture(scope="module")
 def answers(testbed) -> dict[str, httpx.Response]:
-    """What the testbed answers for each form."""
+    """The testbed's answer for each form."""
     ids, ask = testbed.ids, testbed.ask
     token = {"X-Auth-Token": testbed.tokens["tacc"], "X-Subject-Token": testbed.tokens["tacc"]}
     identity = "/tacc:5000/v3"
@@ -83,7 +83,7 @@ def answers(testbed) -> dict[str, httpx.Response]:
 
 @pytest.mark.parametrize("name", FORMS)
 def test_an_answer_has_the_form_of_the_published_sample(answers, name) -> None:
-    """Both ways: no key is missing without a reason, and no reason outlives its difference."""
+    """Both ways: each missing key has a reason, and each reason has its difference."""
     answer, published = answers[name], FORMS[name]
     assert answer.status_code == published["status"]
     value = answer.json()

@@ -1,4 +1,4 @@
-"""Requests that the real services' own schemas refuse are refused, and leave nothing behind.
+"""Requests that the real services' own schemas refuse are refused, and have no effect.
 
 The schemas are those of `chameleon_rehearsal/published/requests.json`. Blazar has none: its wrong
 requests are a table here, each with the place in Blazar that refuses it.
@@ -90,7 +90,9 @@ def is_valid(name: str, body: dict[str, Any]) -> bool:
 
 
 def slips(body: Any, path: tuple = ()) -> Iterator[tuple[str, Any]]:
-    """Yield bodies that differ from a good one in one place, each with what was done to it."""
+    """Yield bodies that differ from a good one in one place, each with a description of the
+    change.
+    """
     here = body
     for step in path:
         here = here[step]
