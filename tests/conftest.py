@@ -44,7 +44,7 @@ MOST_IN_ID = 60
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Return a short id of a long parameter; pytest numbers those that are the same."""
+    """Return a short id of a long parameter; pytest numbers equal ids."""
     if not isinstance(val, str | bytes) or len(val) <= MOST_IN_ID:
         return None
     beginning = val[:MOST_IN_ID]
@@ -57,8 +57,8 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 # effect.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what lies in a folder that is named like a marker, and keep together what must run on
-    one worker.
+    """Mark the tests in a folder that is named like a marker, and group tests that must run on one
+    worker.
 
     A file's tests share fixtures. Files that share more name a group themselves, as `KNOWN_PORTS`.
     """
@@ -87,7 +87,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _room_of(path: Path) -> str:
-    """Return the path of a file of tests below ``tests/``; a deep dive's own tests lie in its
+    """Return the path of a file of tests below ``tests/``; a deep dive's own tests are in its
     folder.
     """
     tests = Path(__file__).parent
@@ -107,7 +107,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Write the file, if one is wanted."""
+    """Write the file, if its path was given."""
     if path := config.getoption("--skipped-to"):
         ids = {report.nodeid for report in terminalreporter.stats.get("skipped", ())}
         # xdist adds a test's group to its id.
@@ -123,7 +123,7 @@ def _timeout_s(item: pytest.Item) -> float:
 
 @pytest.fixture(autouse=True)
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give each test an empty workspace of its own."""
+    """Give each test a new, empty workspace."""
     folder = tmp_path / "workspace"
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(folder))
     return folder

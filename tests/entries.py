@@ -1,4 +1,4 @@
-"""Ledger entries as plain JSON, of which a test tells only what matters to it."""
+"""Ledger entries as plain JSON; a test gives only the fields that matter to it."""
 
 from __future__ import annotations
 
@@ -82,14 +82,14 @@ class Entries(list):
         return "".join(json.dumps(entry) + "\n" for entry in self.records.to_json())
 
     def _next(self, moment: str) -> dict:
-        """Return when the next entry was made, and an id of its own."""
+        """Return the time of the next entry, and a new id."""
         made = (_EPOCH + timedelta(minutes=len(self))).isoformat()
         return {moment: made, "record_id": f"{len(self) + 1:032x}"}
 
     def measured(
         self, kind: str, option: str, samples: Sequence[float], **fields: object
     ) -> Entries:
-        """Append a measurement; what is not told has a plain value."""
+        """Append a measurement; fields that are not given have a plain value."""
         told = {
             "kind": kind,
             "option": option,
@@ -110,8 +110,8 @@ class Entries(list):
         photos: int = 100,
         **fields: object,
     ) -> Entries:
-        """Append an option's size, its answers, of which so many in a hundred are right, its
-        latencies and batches; its file is like no other option's.
+        """Append an option's size, its answers with a share of right ones, its latencies and
+        batches; its file differs from every other option's.
         """
         sha256 = hashlib.sha256(option.encode()).hexdigest()
         file = {"name": f"{option}.onnx", "sha256": sha256, "size_bytes": round(size_bytes)}

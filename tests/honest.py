@@ -1,8 +1,8 @@
-"""Honest work, made from the lessons' own solutions: what the ledger and the notebooks of a
-diligent student hold.
+"""Honest work, made from the lessons' own solutions: the ledger and the notebooks of a diligent
+student.
 
-Of each lesson of the course as it is, functions, files and predictions are answered. Answers and
-records that rest on what was measured are a recording's matter (``tests.grading.recorded``).
+It answers the functions, files and predictions of each present lesson. Answers and records that
+depend on measurements come from a recording (``tests.grading.recorded``).
 """
 
 import ast

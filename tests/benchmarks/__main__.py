@@ -29,8 +29,8 @@ Benchmark = Callable[[int, Path, OnProgress], Section]
 
 
 def show(section: Section) -> None:
-    """Print a table under its title and its bars, at once: whoever stops a long run keeps what was
-    measured.
+    """Print a table under its title and its bars, at once, so that a stopped run has shown its
+    measurements.
     """
     underline = "-" * len(section.title)
     table = section.table.to_string(index=False)

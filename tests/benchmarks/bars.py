@@ -1,5 +1,5 @@
-"""What the course promises of its best, and how a run is held against it: by the estimate, its
-interval beside it.
+"""The course's promises for its best options, and the comparison of a run with them, by its
+estimate; the interval is printed beside it.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from labs.stats import Interval
 
 @dataclass(frozen=True)
 class Result:
-    """An estimate, and what it was measured of; a size has no interval."""
+    """An estimate and its object; a size has no interval."""
 
     value: float
     who: str
@@ -68,7 +68,7 @@ BARS = {
 
 @dataclass(frozen=True)
 class Section:
-    """What one benchmark measured."""
+    """One benchmark's measurements."""
 
     title: str
     table: pd.DataFrame

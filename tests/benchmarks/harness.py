@@ -1,5 +1,5 @@
-"""Does measuring cost anything? The harness against a bare loop around the very same session, call
-by call in turns.
+"""Measure the cost of measuring: the harness against a bare loop around the same session, call by
+call in turns.
 """
 
 import time

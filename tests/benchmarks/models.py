@@ -88,8 +88,8 @@ def models(folder: Path) -> dict[str, Model]:
 
 
 def _quantized(path: Path, side_px: int) -> Path:
-    """Return the file's INT8 in the format that fits this processor, calibrated with photos of its
-    own size.
+    """Return the file's INT8 version in this processor's format, calibrated with photos of its
+    input size.
     """
     from onnxruntime.quantization import quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -106,8 +106,8 @@ def _quantized(path: Path, side_px: int) -> Path:
 
 
 def _pruned(float_path: Path, path: Path) -> Path:
-    """Return the network with half of its last layers' channels, mended by one round with the
-    teacher's answers.
+    """Return the network with half of its last layers' channels, after one round of training with
+    the teacher's answers.
     """
     import torch
     from torch.nn.functional import cross_entropy, softmax
@@ -131,7 +131,7 @@ def _pruned(float_path: Path, path: Path) -> Path:
 def measure(
     folder: Path, rounds: int = 20, on_progress: OnProgress = silent
 ) -> tuple[pd.DataFrame, dict[str, Result]]:
-    """Return a table with one row per option, and what the bars ask of models.
+    """Return a table with one row per option, and the figures for the models' bars.
 
     Args:
         folder: Keeps the models' files, or has a student's by the lessons' names.

@@ -5,9 +5,8 @@ things.
         notebook = lab.open(page, "lesson.ipynb")
         notebook.run_all()
 
-The server listens on a free loopback port with a token of its own; settings, data and run-time
-files live in a temporary folder, so that neither the developer's JupyterLab nor the checkout sees
-any of it.
+The server listens on a free loopback port with a new token. Settings, data and run-time files are
+in a temporary folder, so the developer's JupyterLab and the checkout are not affected.
 """
 
 from __future__ import annotations
@@ -276,8 +275,7 @@ class Notebook:
         )
 
     def settle(self) -> None:
-        """Return when the kernel has heard everything that was pressed so far, and what it answered
-        is drawn.
+        """Return when the kernel has received all clicks so far, and its answers are drawn.
 
         An empty request queues up behind the widgets' own messages. It takes two: while one of a
         widget's messages is on its way, the browser holds back the next.

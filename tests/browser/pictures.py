@@ -77,9 +77,7 @@ def take(kept: Path, out: Path = PICTURES) -> None:
 
 @contextlib.contextmanager
 def _as_at_home() -> Iterator[None]:
-    """Show the course as in anybody's home folder: neither this computer's paths nor leases that it
-    knows of.
-    """
+    """Show the course as in any user's home folder, without this computer's paths and leases."""
     python = Path(sys.executable)
     with tempfile.TemporaryDirectory() as home:
         course = Path(home) / "model-serving-labs"

@@ -1,9 +1,8 @@
-"""Everybody can use it: axe finds nothing serious on a page or in a widget of the course, in both
-themes.
+"""Everyone can use the course: axe finds nothing serious on its pages and widgets, in both themes.
 
-Looked at is what the course makes: the front page, and what its cells show. JupyterLab's own frame
-around it (menus, toolbars, the editor) has its own makers, and so have what stands in a frame
-(Netron) and the menu that Vega puts beside each drawing to save it, which has a title and no name.
+The tests check the course's own parts: the front page, and the outputs of its cells. They leave out
+other projects' parts: JupyterLab's frame (menus, toolbars, the editor), content in a frame
+(Netron), and Vega's menu for saving a drawing, which has a title but no name.
 """
 
 import re
@@ -191,7 +190,7 @@ def test_an_executed_lesson_is_for_everybody(course):
 
 @pytest.mark.slow
 def test_the_pages_of_a_class_are_for_everybody(course, tmp_path: Path):
-    """What graders hand out and look at; each a whole page, in both colour schemes."""
+    """Pages for students and graders, each complete, in both colour schemes."""
     ada = replace(
         member("ada"), rows=RESULT.rows, notes=RESULT.notes, findings=(ASIDE,), limits=("no walls",)
     )

@@ -24,8 +24,8 @@ def _whole_on_screen(page: object, selector: str) -> int:
 def test_jupyterlab_opens_the_front_page_which_follows_the_ledger_and_leads_to_lessons(
     tmp_path: Path,
 ):
-    """It names every lesson and what comes next, and asks nothing; what the reader had opened stays
-    open.
+    """It names every lesson and the next step, and asks nothing; parts that the reader had opened
+    stay open.
     """
     require_browser()
     with (

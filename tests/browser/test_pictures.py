@@ -30,7 +30,7 @@ AGAIN = "the pictures are older than the course: make pictures"
 
 @pytest.fixture(scope="module")
 def shown() -> dict:
-    """What the pictures show, as was noted when they were taken."""
+    """The content of the pictures, noted when they were taken."""
     return json.loads((PICTURES / NOTE).read_text(encoding="utf-8"))
 
 
@@ -66,8 +66,8 @@ def test_the_scoreboards_picture_names_what_core_lessons_make(shown: dict):
 
 @pytest.mark.slow
 def test_pictures_are_taken_of_a_kept_folder(tmp_path: Path):
-    """What they show is noted from the pages themselves; a folder that no rehearsal left is
-    refused.
+    """Their content is noted from the pages themselves; a folder that does not come from a
+    rehearsal is refused.
     """
     require_browser()
     kept, out = tmp_path / "kept", tmp_path / "out"

@@ -59,7 +59,7 @@ BEGINS = """[...document.querySelectorAll('.widget-dropdown')]
 
 @pytest.fixture
 def kim(tmp_path, monkeypatch):
-    """A student with a rehearsal and a small course of her own."""
+    """A student with her own rehearsal and small course."""
     home = tmp_path / "rehearsal"
     for name, value in {"REHEARSAL_HOME": str(home), "TZ": "America/Chicago"}.items():
         monkeypatch.setenv(name, value)

@@ -53,7 +53,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> dict:
 
 @pytest.fixture(scope="module")
 def there(emulated: Emulated, job: dict, tmp_path_factory: pytest.TempPathFactory) -> dict:
-    """What the device's Python finds out, in one run for all tests."""
+    """The findings of the device's Python, in one run for all tests."""
     ledger = tmp_path_factory.mktemp("ledger") / "ledger.jsonl"
     more = {"modules": (*IMPORTED, *COURSE), "time": "static", "ledger": str(ledger)}
     return prove({**job, **more}, emulated, timeout_s=500)
@@ -68,8 +68,8 @@ def test_it_is_an_emulated_cortex_a76(there: dict):
 
 
 def test_the_pinned_versions_were_imported_and_the_course_needs_no_others(there: dict):
-    """Those of the lock file; and everything that the lessons run over there imports with them
-    alone.
+    """Those of the lock file; they are enough to import every module that the lessons run on the
+    device.
     """
     pins = dict(line.split("==") for line in PINS.read_text().split() if "==" in line)
     assert set(there["versions"]) == {*IMPORTED, *COURSE}
@@ -106,8 +106,8 @@ def test_pictures_and_labels_are_those_of_this_computer(there: dict, job: dict):
 
 
 def test_its_times_are_measured_and_never_recorded(there: dict):
-    """A lesson's job runs over there to its end; the ledger refuses all that it says, and not even
-    makes the file.
+    """A lesson's job runs to its end on the device. The ledger refuses all its records, and does
+    not even create the file.
     """
     assert there["timed"]["kinds"] == ["size", "accuracy", "latency", "throughput"]
     (reason,) = there["timed"]["refused"]

@@ -1,4 +1,4 @@
-"""A bot that composes hand-ins from what students get, and solves nothing.
+"""A bot that composes hand-ins from students' files, and solves nothing.
 
 It calls up to three published callables in a chain, fills configurations in
 with the values of ``questions.json``, wraps published apps and models, rounds published weights and
@@ -43,7 +43,7 @@ LABS = Path(labs.__file__).parent
 
 @dataclass(frozen=True)
 class Composition:
-    """A file or a cell, and what it was composed of."""
+    """A file or a cell, and its components."""
 
     text: str
     parts: str
@@ -590,7 +590,8 @@ _RECOMMENDED = ("defend.choice", "target.choice")
 
 def recommend(folder: Path, entries: list[dict], parts: str) -> list[dict]:
     """Put a composed file in the place of the recommended one: in the folder, and in each record
-    with what it really answers."""
+    with its real answers.
+    """
     content, classes = composed_model(parts)
     old = hashlib.sha256(MODEL.read_bytes()).hexdigest()
     new = hashlib.sha256(content).hexdigest()

@@ -1,6 +1,4 @@
-"""Recorded ledgers by part of the course's earlier version: of these, measurements are what
-counts.
-"""
+"""Recorded ledgers by part, of the course's earlier version; the tests use their measurements."""
 
 import gzip
 import json

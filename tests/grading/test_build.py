@@ -1,5 +1,5 @@
-"""Building: the same source gives the same bytes, a cell keeps its name, and no solution is handed
-out.
+"""Building: the same source gives the same bytes, a cell keeps its name, and students get no
+solution.
 """
 
 import itertools

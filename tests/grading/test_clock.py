@@ -1,4 +1,4 @@
-"""The clock: what each thing in a lesson adds to its minutes, by the one table of coefficients."""
+"""The clock: the minutes of each part of a lesson, by the one table of coefficients."""
 
 from pathlib import Path
 
@@ -55,8 +55,8 @@ def test_each_thing_adds_its_minutes_and_nothing_else(name: str, write_lesson):
 
 
 def test_a_lease_and_a_rehearsed_machine_count_and_set_up_stands_apart(write_lesson):
-    """The first lesson that sets a machine up waits for it, and what is done meanwhile is no part
-    of its minutes.
+    """The first lesson that sets a machine up waits for it; other work in this time is not part of
+    its minutes.
     """
     prepares = SAME + '\n# %%\nrun = lab.prepare("model", option)\n'
     first = write_lesson(source=prepares, machine_minutes=20)
@@ -79,7 +79,7 @@ MOST = {"assignment.toml": 620, "assignment-five-hours.toml": 335}
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_what_ships_takes_no_longer_than_its_name_says(path: Path):
-    """By the sources as they are, and with no lease where it promises none."""
+    """By the present sources, and without a lease if the page promises this."""
     taken = [minutes(lesson) for lesson in assignment(path).lessons()]
     total = sum(sum(row.values()) - row["setup"] for row in taken)
     assert total <= MOST[path.name], "each lesson's minutes: python -m grading minutes"

@@ -1,5 +1,5 @@
-"""Questions on their way out: what ships is data, a secret draws other cases, and a lesson asks
-what it says.
+"""Compiled questions: only data ships, a secret draws other cases, and a lesson has exactly its
+questions.
 """
 
 import json
@@ -154,14 +154,14 @@ def test_the_solved_twin_carries_a_warning_solutions_and_predictions(write_lesso
 
 
 def test_the_committed_questions_are_those_of_the_lessons():
-    """What students' checks read is what the reviewed sources say."""
+    """Students' checks read the same data that the reviewed sources give."""
     assert QUESTIONS_PATH.read_text(encoding="utf-8") == compiled(sources()), "make notebooks"
 
 
 def test_no_solved_notebook_uses_a_name_that_nothing_gives_it(tmp_path):
     """Found here in a second, and not by the run of the lesson many minutes later.
 
-    What a cell shows of the package may name its module's own things.
+    Code of the package that a cell shows may use names of its module.
     """
     for lesson in sources():
         notebook = solve(lesson)

@@ -1,5 +1,5 @@
-"""The composer's pieces one by one: what it can fill in is for taking part, and what it wraps,
-copies or rounds is seen. The red team's table has its whole hand-ins.
+"""The composer's pieces one by one: files that it can fill in are for taking part, and files that
+it wraps, copies or rounds are detected. The red team's table has its whole hand-ins.
 """
 
 import importlib
@@ -97,7 +97,7 @@ def toy(quantized: tuple[bool, bool], extra: list = ()) -> onnx.ModelProto:
     [((True, True), 1.0), ((True, False), 0.0), ((False, True), 0.0), ((False, False), 0.0)],
 )
 def test_a_multiplication_is_one_of_integers_if_both_sides_are(quantized, share: float):
-    """Quantized values that no multiplication reads count for nothing."""
+    """Quantized values that no multiplication reads do not count."""
     counted = multiplications_of(toy(quantized))
     assert (counted.total, counted.integer_share) == (4 * 3 * 9 * 64, share)
 

@@ -155,8 +155,8 @@ def lines_of_solution(lesson: Lesson, id: str) -> int:
 
 
 def test_points_follow_the_skill():
-    """A short function is worth half of a file or a program at most; the first lesson's formulas
-    are worth no more than the export and what is learned about it.
+    """A short function is worth at most half of a file or a program; the first lesson's formulas
+    are worth no more than the export and its questions.
     """
     asked = all_questions().values()
     least = min(each.total for each in asked if each.kind == "file" and each.opened)
@@ -183,7 +183,7 @@ def test_points_follow_the_skill():
     ],
 )
 def test_an_unknown_lesson_or_part_is_answered_with_the_known_ones(wrong: list[str], way_out: str):
-    """A slip must not look like a rehearsal without faults, not even beside an id that is right."""
+    """A misspelt id must not look like a rehearsal without faults, even beside a right id."""
     result = CliRunner().invoke(app, ["rehearse", *wrong, "--lesson", "pi"])
     assert result.exit_code == 2
     assert way_out in " ".join(re.sub("[│╭╰─]", " ", result.output).split())

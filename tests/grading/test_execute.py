@@ -61,8 +61,8 @@ def test_a_killed_kernel_is_one_sentence_with_the_lesson_and_the_likely_cause(
 def test_a_slow_cell_on_a_busy_machine_is_no_endless_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: float, ends: bool
 ):
-    """The timeout counts seconds of an idle machine: with 20 processes per processor, it lasts 20
-    times as long.
+    """The timeout counts seconds of an idle machine: with 20 processes per processor, it is 20
+    times longer.
     """
     load = processes * usable_cpu_count()
     monkeypatch.setattr(os, "getloadavg", lambda: (load, load, load))

@@ -54,8 +54,8 @@ def leave_in_turn() -> None:
     """Delete each lesson of the checkout in the working folder, build without it, load what is
     left, and restore it. A part's points for a lease go with the lesson that measures on one.
 
-    It runs by its source alone. Each lesson leaves in a process of its own, which has all that was
-    read before it.
+    It runs from its source alone. Each lesson leaves in a separate process, which has all data that
+    was read before.
     """
     import os
     import re
@@ -130,8 +130,8 @@ def leave_in_turn() -> None:
 
 @pytest.mark.slow
 def test_each_lesson_leaves_with_its_folder_and_its_line(tmp_path: Path):
-    """The course is built without it, and what remains loads; its reader goes, for nobody else may
-    need it.
+    """The course is built without it, and the rest loads. Its reader goes too, because no other
+    lesson may need it.
     """
     for name in ("labs", "grading", "provisioning", "notebooks"):
         shutil.copytree(

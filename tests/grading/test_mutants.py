@@ -1,4 +1,6 @@
-"""Mutants of a small function: what weak cases let pass, and what a lesson may excuse."""
+"""Mutants of a small function: the edits that weak cases let pass, and those that a lesson may
+excuse.
+"""
 
 import json
 from collections.abc import Callable
@@ -36,7 +38,7 @@ def examined(write_lesson: Write, questions: str, excuses: str = "") -> Question
 
 
 def test_strong_cases_let_no_mutant_pass(write_lesson: Write):
-    """What is left is the same function in other words."""
+    """The remaining mutants are the same function in other words."""
     double = examined(write_lesson, STRONG)
     assert double.survivors == []
     assert double.missing == []
@@ -45,7 +47,7 @@ def test_strong_cases_let_no_mutant_pass(write_lesson: Write):
 
 
 def test_weak_cases_are_told_which_call_they_lack(write_lesson: Write):
-    """It refuses all survivors, each of which is shown by its change."""
+    """It refuses all survivors, and shows each by its change."""
     double = examined(write_lesson, WEAK)
     assert PLUS in [survivor.change for survivor in double.survivors]
     assert double.missing

@@ -37,7 +37,7 @@ def test_each_part_has_a_lesson_here():
 @pytest.mark.slow
 @pytest.mark.parametrize("id", QUICK.values())
 def test_a_solved_lesson_passes_nbval_unattended(tmp_path: Path, id: str):
-    """In a new process and a workspace of its own; every cell is an item, and all of them pass."""
+    """In a new process and a new workspace; every cell is an item, and all of them pass."""
     (source,) = [each for each in sources() if each.id == id]
     notebook = tmp_path / lesson(id).notebook.name
     notebook.write_text(text_of(solve(source)), encoding="utf-8")

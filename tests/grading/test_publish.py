@@ -52,7 +52,7 @@ def test_no_page_names_the_repository_that_the_command_does_not_know():
 
 
 def test_a_version_is_written_everywhere_with_its_notes(course: Path):
-    """The changelog keeps an empty section for what comes next."""
+    """The changelog keeps an empty section for the next changes."""
     assert write_version("0.5.0", course, today="2026-12-01") == "### Added\n\n- A thing.\n"
     assert 'version = "0.5.0"' in (course / "pyproject.toml").read_text()
     citation = (course / "CITATION.cff").read_text()
@@ -67,7 +67,7 @@ def test_a_version_is_written_everywhere_with_its_notes(course: Path):
     [("0.4.0", "not newer than 0.4.0"), ("next", "is no version"), ("0.5.0", "says nothing")],
 )
 def test_a_version_that_cannot_be_released_changes_nothing(course: Path, version: str, why: str):
-    """Neither an old one, nor one without notes."""
+    """An old version and a version without notes are refused."""
     changelog = course / "CHANGELOG.md"
     if why == "says nothing":
         changelog.write_text("## [Unreleased]\n\n## [0.4.0]\n")

@@ -1,4 +1,4 @@
-"""What a lesson cites and defines: reading lists, sources of published figures, terms."""
+"""A lesson's citations and definitions: reading lists, sources of published figures, terms."""
 
 import json
 import re

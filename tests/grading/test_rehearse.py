@@ -59,7 +59,7 @@ def toy(write_lesson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_lessons_share_one_workspace_that_is_not_the_students(
     tmp_path, workspace, toy, write_lesson, console
 ):
-    """What the first lesson wrote, the second one reads; the student's ledger stays as it was."""
+    """The second lesson reads the first one's files; the student's ledger stays as it was."""
     lessons = [toy, write_lesson("after", name="01_next", source=NEXT, questions="")]
     spent = run_all(lessons, solve, tmp_path / "run", console)
     assert list(spent) == ["00_a_lesson", "01_next"]
@@ -72,7 +72,7 @@ def test_lessons_share_one_workspace_that_is_not_the_students(
 
 
 def test_a_lesson_that_fails_ends_the_rehearsal(tmp_path, toy, write_lesson, console):
-    """Later lessons stand on it."""
+    """Later lessons depend on it."""
     with pytest.raises(LessonFailedError, match="00_a_lesson, cell 2"):
         run_all(
             [write_lesson(source="# %%\n1 / 0\n", questions="")], build, tmp_path / "run", console
@@ -81,7 +81,9 @@ def test_a_lesson_that_fails_ends_the_rehearsal(tmp_path, toy, write_lesson, con
 
 
 def test_points_for_another_machine_are_no_failure(toy, monkeypatch):
-    """A laptop without bf16 has done all it can; what it could have earned is still open."""
+    """A laptop without bf16 has done all it can; points that it could have earned are still
+    open.
+    """
     lacking = [
         Capability("bf16 on the CPU", False, "none", "stay with fp32"),
         Capability("OpenVINO", True, ""),

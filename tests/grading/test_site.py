@@ -1,5 +1,5 @@
-"""The site shows what students get: stubs, outputs of a solved run, and what answers a prediction
-folded.
+"""The site shows the students' lessons: stubs, outputs of a solved run, and folded outputs that
+answer a prediction.
 """
 
 import re
@@ -32,8 +32,8 @@ WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "gone"}}
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a site, each link of which Sphinx has followed; every kept output quotes
-    its own cell.
+    """Return the folder of a site whose links Sphinx has followed; every kept output quotes its own
+    cell.
     """
     folder = tmp_path_factory.mktemp("site")
     for lesson in LESSONS.values():
@@ -96,7 +96,7 @@ def test_a_lesson_is_shown_as_it_is_handed_out(site: Path, id: str):
 
 @pytest.mark.parametrize("id", KEPT)
 def test_what_answers_a_prediction_is_folded(site: Path, id: str):
-    """What is measured behind it, and each later table with the column of what was predicted;
+    """Folded are the later measurements and each later table with the prediction's column, but
     nothing before it.
     """
     page, cells = page_of(site, LESSONS[id]), build(LESSONS[id]).cells
@@ -118,7 +118,7 @@ def test_what_answers_a_prediction_is_folded(site: Path, id: str):
 
 
 def test_a_visitor_predicts_and_sees_the_guess_beside_what_was_measured(site: Path):
-    """What was measured unfolds only then; the guess stays in the browser, and is there again."""
+    """The measurement unfolds only then; the guess stays in the browser, also after a reload."""
     address = (site / "notebooks" / LESSONS["measure"].link.replace(".ipynb", ".html")).as_uri()
     folded = ".tag_behind-measure-times details:not([open])"
     with browser() as opened:

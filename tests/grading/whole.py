@@ -1,8 +1,8 @@
-"""Whole hand-ins of a part of the course as it is: whoever has done all that is asked, on machines
-that were leased.
+"""Whole hand-ins of a part of the present course: a student has done everything, on leased
+machines.
 
-Functions and files are the lessons' own; times and classes are a recording's, under the options of
-today; what sites and nodes with GPUs said is made up. Nothing here is a measurement of anybody.
+Functions and files are the lessons' own. Times and classes are a recording's, under today's
+options. Answers of sites and nodes with GPUs are made up. Nothing here is a student's measurement.
 """
 
 import copy
@@ -60,12 +60,12 @@ _WORDS = {
 
 
 def whole(part: int) -> Entries:
-    """Return the ledger of somebody who did everything in a part, new at each call."""
+    """Return the ledger of a student who did everything in a part, new at each call."""
     return copy.deepcopy(_whole(part))
 
 
 def everything(turn: int = 0) -> list[dict]:
-    """Return one ledger of all parts as plain JSON, with ids and times of its own in each turn."""
+    """Return one ledger of all parts as plain JSON, with new ids and times in each turn."""
     made = []
     for part in assignment().parts:
         dice = random.Random(f"{turn} {part}")
@@ -134,7 +134,7 @@ def _recorded(entries: Entries, names: dict[str, str], **machine: object) -> Non
 def _race(
     entries: Entries, options: dict[str, dict], run: str, kind: str = "latency", **fields: object
 ) -> None:
-    """Append a comparison of options, by name with what is told of each."""
+    """Append a comparison of options, by name, each with its given fields."""
     for place, (option, told) in enumerate(options.items()):
         details = {"comparison_id": run, "block_calls": 10}
         told = {"model": FILE, **fields, **told}

@@ -128,8 +128,8 @@ def _test(row: ResultRow, number: int) -> dict:
 
 
 def _of_leases(result: Result, number: int) -> list[dict[str, Any]]:
-    """Return a pending row for results measured on a lease; None if the part gives no points for
-    them.
+    """Return a pending row for results measured on a lease, or no row if the part gives no points
+    for them.
     """
     part = assignment().part(result.part)
     if not part.lease:

@@ -1,4 +1,4 @@
-"""The data set is rebuilt byte for byte, and what is shipped is what the manifest says."""
+"""The data set is rebuilt byte for byte, and the shipped files match the manifest."""
 
 import hashlib
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def test_two_builds_are_the_same_bytes(
 
 @pytest.mark.slow
 def test_a_class_is_rebuilt_from_the_real_packs_as_it_is_shipped(tmp_path: Path) -> None:
-    """The pinned packages give the very bytes of the manifest; `make assets` does the same for all
+    """The pinned packages give exactly the bytes of the manifest; `make assets` compares all
     classes.
     """
     pytest.importorskip("resvg_py", reason="needs the `recipes` extra")

@@ -58,7 +58,7 @@ def test_a_pack_that_is_another_or_cannot_come_is_said(
 
 
 def test_every_class_has_foods_and_no_food_has_two_classes() -> None:
-    """The table covers Food-11's classes, and a name stands in one of them only."""
+    """The table covers Food-11's classes, and each name is in only one of them."""
     assert tuple(FOODS) == CLASS_NAMES
     names = [name for row in FOODS.values() for name in row]
     assert len(names) == len(set(names))
@@ -66,7 +66,7 @@ def test_every_class_has_foods_and_no_food_has_two_classes() -> None:
 
 
 def test_other_spellings_lead_to_foods() -> None:
-    """A pack's own spelling and numbered variants reach the same class; what is no food reaches
+    """A pack's own spelling and numbered variants reach the same class; names of other things reach
     none.
     """
     assert all(label_of_glyph(spelling) is not None for spelling in SPELLINGS)
@@ -80,8 +80,8 @@ def test_other_spellings_lead_to_foods() -> None:
 
 
 def test_no_publisher_is_both_learnt_from_and_judged_by() -> None:
-    """Training shares no artist and no place with validation and evaluation; no licence asks for
-    share-alike.
+    """Training and the other two splits have different artists and places; share-alike licences are
+    absent.
     """
 
     def publishers(*splits: str) -> set[str]:

@@ -43,8 +43,8 @@ def test_a_batch_is_repeatable_and_in_the_models_scale(drawings: list[Drawing]) 
 
 
 def test_class_shares_decide_what_is_drawn(drawings: list[Drawing]) -> None:
-    """Classes without a share and drawings of no food never come; more foods do not make a class
-    come more often.
+    """Classes without a share and drawings without food never appear; a class with more foods does
+    not appear more often.
     """
     own = shares_by_variety()
     assert (CLASS_NAMES[int(own.argmax())], CLASS_NAMES[int(own.argmin())]) == (

@@ -57,8 +57,8 @@ def save(path: Path, nodes: list, *, initializers: list = (), shape=("n", 3, 224
 
 
 def loop(path: Path) -> Path:
-    """Write a model that goes round for ever: a few hundred bytes keep a runtime busy until
-    somebody pulls the plug.
+    """Write a model that loops for ever: a few hundred bytes keep a runtime busy until it is
+    killed.
     """
     body = helper.make_graph(
         [helper.make_node("Identity", ["c"], ["c2"])],
@@ -77,7 +77,7 @@ def loop(path: Path) -> Path:
 
 
 def outside(path: Path) -> Path:
-    """Write a model whose weights lie in somebody else's file."""
+    """Write a model whose weights are in another user's file."""
     tensor = TensorProto(
         name="w", data_type=TensorProto.FLOAT, dims=[11], data_location=TensorProto.EXTERNAL
     )
@@ -111,8 +111,8 @@ def test_an_honest_model_is_measured(pictures: Path):
 def test_each_hostile_model_is_one_sentence_and_the_honest_one_beside_them_is_measured(
     tmp_path: Path, pictures: Path
 ):
-    """A loop, weights from elsewhere, a memory bomb, junk, a page of HTML, the wrong shape, an
-    operator of its own.
+    """A loop, weights in another file, a memory bomb, junk, a page of HTML, the wrong shape, a
+    custom operator.
     """
     junk = tmp_path / "junk.onnx"
     junk.write_bytes(np.random.default_rng(0).bytes(5000))
@@ -141,9 +141,7 @@ def test_each_hostile_model_is_one_sentence_and_the_honest_one_beside_them_is_me
 def test_a_model_that_takes_for_ever_takes_no_others_result_with_it(
     tmp_path: Path, pictures: Path, monkeypatch
 ):
-    """The limit strikes, the slow one is named, and the others are looked at in a child of their
-    own.
-    """
+    """The limit ends the slow file, which is named, and another child measures the others."""
     weight = helper.make_tensor("w", TensorProto.FLOAT, [16, 3, 1, 1], np.ones(48, np.float32))
     wide = helper.make_node("Conv", ["x", "w"], ["h0"])
     more = [helper.make_node("Sin", [f"h{i}"], [f"h{i + 1}"]) for i in range(4000)]
@@ -158,7 +156,7 @@ def test_a_model_that_takes_for_ever_takes_no_others_result_with_it(
 def test_a_child_that_was_taken_over_cannot_make_the_grader_stumble(
     tmp_path: Path, pictures: Path, monkeypatch
 ):
-    """What it prints is as little trusted as the file."""
+    """The child's output is not trusted, like the file."""
     lines = [
         "[1",
         "NaN",
@@ -173,8 +171,8 @@ def test_a_child_that_was_taken_over_cannot_make_the_grader_stumble(
 
 
 def test_the_same_bytes_are_measured_once(tmp_path: Path, pictures: Path, monkeypatch):
-    """A class on one kind of machine hands in few files; each keeps its own name, and other
-    pictures ask anew.
+    """A class on one kind of machine hands in few different files; each keeps its own name, and
+    other pictures need a new measurement.
     """
     twin, others = tmp_path / "twin.onnx", tmp_path / "other.npz"
     twin.write_bytes(MODEL.read_bytes())

@@ -1,6 +1,4 @@
-"""Files that questions ask for, opened again: the lessons' own are right, and what only looks like
-them is not.
-"""
+"""Files of questions, opened again: the lessons' own are right, and imitations are not."""
 
 import json
 import sys
@@ -39,7 +37,7 @@ def _opened_anew(monkeypatch):
 
 
 def seen(id: str, texts: dict[str, object]) -> Records:
-    """Return a ledger that says that all is right, and what was handed over."""
+    """Return a ledger that claims that all is right, and the checked objects."""
     return Records(
         [Observation(SUBJECT + id, ASKED[id][2] | {HANDED: texts}, "2026-01-01T00:00:00+00:00")]
     )
@@ -83,7 +81,7 @@ FORGED = [
 
 @pytest.mark.parametrize(("id", "text"), FORGED)
 def test_a_program_that_only_says_so_is_not_right(id: str, text: str, monkeypatch):
-    """It stands on what is outside; and whatever it does to be excused costs it the question."""
+    """It depends on answers from outside; every attempt to be excused costs it the question."""
     monkeypatch.setattr(program, "READY_S", 3)
     (name,) = handed(ASKED[id][0], id)
     found = opened(id, {name: {"text": text}})

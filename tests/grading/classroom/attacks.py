@@ -1,5 +1,5 @@
-"""What dishonest members hand in, where it takes more than a line: changes to an honest ledger, and
-files for it.
+"""Dishonest members' hand-ins that need more than a line: changes to an honest ledger, and files
+for it.
 """
 
 import hashlib
@@ -53,8 +53,8 @@ def _is_id(value: object) -> bool:
 
 
 def raised(record: dict, points: float) -> None:
-    """Raise a record's accuracy by so many points: pictures that the file got wrong are right, and
-    it adds up.
+    """Raise a record's accuracy by some points: pictures that the file got wrong become right, and
+    the sum agrees.
     """
     details = record["details"]
     for place in _wrong_places(record, points):
@@ -63,7 +63,7 @@ def raised(record: dict, points: float) -> None:
 
 
 def _wrong_places(record: dict, points: float) -> list[int]:
-    """Draw the places of as many wrongly classified pictures as make so many points of accuracy."""
+    """Draw the places of wrongly classified pictures, enough for some points of accuracy."""
     samples = record["samples"]
     wrong = [place for place, sample in enumerate(samples) if not sample]
     count = round(points / 100 * len(samples))
@@ -71,7 +71,7 @@ def _wrong_places(record: dict, points: float) -> list[int]:
 
 
 def relabelled(ledger: Entries, points: float) -> Entries:
-    """Raise all accuracies by changing what the pictures are, not what was said of them."""
+    """Raise all accuracies by changing the pictures' labels, not the predicted classes."""
     ledger = json.loads(json.dumps(ledger))
     record = chosen(ledger)
     places = _wrong_places(record, points)
@@ -121,7 +121,7 @@ def thumbnails(pixels: np.ndarray) -> np.ndarray:
 def by_heart(ledger: Entries, pixels: np.ndarray) -> tuple[Entries, bytes]:
     """Return an honest ledger with another recommended file's hash, and that file.
 
-    It knows the public pictures by heart, each under the class that the recommended one gave it.
+    It has memorized the public pictures, each with the class that the recommended file gave it.
     """
     record = chosen(ledger)
     model = record["model"]

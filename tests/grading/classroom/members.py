@@ -1,7 +1,7 @@
-"""A class that never was: what the batch and `make grade-demo` grade.
+"""A made-up class, which the batch and `make grade-demo` grade.
 
-All hold what ``tests.grading.whole`` makes, or a part of it. A diligent member has ids of its own,
-and its samples are moved a little: answers still fit, and members are no more alike than runs are.
+All hold the work of ``tests.grading.whole``, or a part of it. A diligent member has its own ids and
+slightly changed samples: answers still fit, and two members differ as much as two runs.
 """
 
 import json
@@ -23,7 +23,7 @@ Entries = list[dict]
 
 
 def entries() -> Entries:
-    """Return what somebody holds who did everything, new at each call."""
+    """Return the work of a student who did everything, new at each call."""
     return whole(1).records.to_json()
 
 
@@ -39,7 +39,7 @@ def diligent(dice: random.Random) -> Entries:
 
 
 def in_own_words(ledger: Entries, dice: random.Random) -> Entries:
-    """Return a ledger whose functions and written answers nobody else has written just so."""
+    """Return a ledger with unique functions and written answers."""
     for entry in ledger:
         if entry["type"] == "answer" and isinstance(entry["value"], dict):
             for name, text in entry["value"].items():
@@ -66,8 +66,8 @@ def mistaken(dice: random.Random) -> Entries:
 
 
 def _in_thousandths(value: object) -> object:
-    """Return an answer, or what a function returned, with each number that has a fraction a
-    thousand times as large.
+    """Return an answer, or a function's result, with each fractional number multiplied by a
+    thousand.
     """
     if isinstance(value, dict):
         return {name: _in_thousandths(part) for name, part in value.items()}
@@ -133,7 +133,7 @@ MIXTURE: dict[str, int] = {
 
 
 def make_class(folder: Path, size: int) -> list[Path]:
-    """Make the submissions of a class, one folder a member, named for what it is, and return
+    """Make the submissions of a class, one folder per member, named after its kind, and return
     them.
     """
     solved = folder.with_name(f"{folder.name}-solved")
@@ -193,7 +193,7 @@ _COPIES: dict[str, Callable[[Entries, random.Random], Entries]] = {
 
 
 def _kinds(size: int) -> list[str]:
-    """Return so many kinds, mixed evenly; the first is diligent, so that others can copy it."""
+    """Return ``size`` kinds, mixed evenly; the first is diligent, so that others can copy it."""
     places: list[tuple[float, str]] = []
     for kind, count in MIXTURE.items():
         places += [((turn + 0.5) / count, kind) for turn in range(count)]

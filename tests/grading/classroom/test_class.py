@@ -54,7 +54,7 @@ def in_turn(tasks: Sequence[Task]):
 
 
 def never(tasks: Sequence[Task]):
-    """Grade only what has to be graded, and let nothing have to be."""
+    """Grade only missing or changed submissions, in a class that has none."""
     for task in tasks:
         done = work(task)
         assert done.result is None, f"{task.student} was graded again"
@@ -73,8 +73,8 @@ def table(path: Path) -> list[dict[str, str]]:
 
 
 def test_a_class_is_graded_once_and_reported(tmp_path: Path):
-    """The second run keeps every result; a submission that changed is graded anew; the report names
-    everybody.
+    """The second run keeps every result, grades only a changed submission again, and names every
+    student in the report.
     """
     members = tmp_path / "submissions"
     folders = make_class(members, 7)
@@ -154,7 +154,9 @@ def test_a_class_tells_the_median_of_those_who_went_through_a_lesson():
 
 
 def test_a_fault_of_the_graders_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Whoever mends it runs the class again, and those that it struck are graded anew."""
+    """After a repair, staff run the class again, and only the affected submissions are graded
+    again.
+    """
     (tmp_path / "in" / "ada").mkdir(parents=True)
     stumbled = Result(student="ada", part=1, digest="d", fault="a bug of ours")
     with monkeypatch.context() as patched:
@@ -240,8 +242,8 @@ def test_pictures_that_are_not_there_are_said_before_a_class_is_graded(tmp_path:
 
 
 def test_the_seed_is_asked_for_and_stands_in_no_list_of_processes(monkeypatch: pytest.MonkeyPatch):
-    """No command has it as an argument; the variable is taken away from what is started; nobody to
-    ask is said.
+    """Commands do not have it as an argument, child processes do not get the variable, and a run
+    without a terminal gets a message.
     """
     for command in (["class", "x", "--out", "y"], ["gradescope"], ["pictures", "z.npz"]):
         ended = CliRunner().invoke(app, [*command, "--seed", "words"])
@@ -279,7 +281,7 @@ def _tasks(folder: Path, count: int) -> list[Task]:
 
 @contextlib.contextmanager
 def cluster_of(workers: int) -> Iterator:
-    """Give the client of a Dask cluster with so many processes."""
+    """Give the client of a Dask cluster with ``workers`` processes."""
     distributed = pytest.importorskip("distributed")
     options = {
         "host": "127.0.0.1",
@@ -320,7 +322,9 @@ def at_once(task: Task) -> Done:
 
 
 def test_a_result_that_is_lost_with_its_worker_is_made_again(tmp_path: Path):
-    """Dask, one worker, killed when all is graded and one result is fetched: nobody loses a row."""
+    """Dask, one worker, killed when all is graded and one result is fetched: every student keeps a
+    row.
+    """
     tasks = _tasks(tmp_path, 3)
 
     def states() -> set[str]:
@@ -397,7 +401,7 @@ def test_an_export_of_gradescopes_says_who_handed_in_and_one_file_goes_back(tmp_
     ["", "{", "- 1", "a: b", "a: {':submitters': [3]}", "!!python/object:os.system {}", "\0"],
 )
 def test_a_damaged_export_names_nobody_and_loses_nobody(tmp_path: Path, damaged: str):
-    """The submissions stand under their folders' names."""
+    """The submissions are listed under their folders' names."""
     (tmp_path / "a").mkdir()
     (tmp_path / "submission_metadata.yml").write_text(damaged)
     assert [submission.student for submission in handed_in(tmp_path)] == ["a"]
@@ -409,8 +413,8 @@ CONTROLS = ("\x1b[2J", "\x9b31m", "\r", "\x07", "\x00", "\u202e")
 
 
 def test_no_terminal_obeys_what_a_submission_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """In names, messages and answers: neither pages nor tables nor what the commands print hold
-    control characters.
+    """In names, messages and answers: pages, tables and printed output are free of control
+    characters.
     """
     monkeypatch.setenv(VARIABLE, "seed")
     folder, out = tmp_path / "in", tmp_path / "out"
@@ -448,9 +452,7 @@ def test_no_terminal_obeys_what_a_submission_holds(tmp_path: Path, monkeypatch: 
 
 
 def _roster(folder: Path) -> Path:
-    """Write a roster with nobody of the class, so that the command names all hand-ins as it refuses
-    them.
-    """
+    """Write a roster of other people, so that the command refuses all hand-ins and names them."""
     path = folder / "roster"
     path.write_text("name,email\nnobody,nobody@example.edu\n")
     return path
@@ -468,8 +470,8 @@ def _texts_of(value: object) -> Iterator[str]:
 
 
 def test_a_submission_whose_name_begins_with_a_dot_is_a_row(tmp_path: Path):
-    """Students name their folders; programs that leave folders and files of their own there are
-    known by name.
+    """Students name their folders; folders and files that programs leave there are known by
+    name.
     """
     for name in (
         ".ada",
@@ -498,8 +500,8 @@ def test_a_zip_beside_its_folder_is_a_row_of_its_own(tmp_path: Path):
 
 
 def test_a_changed_rule_makes_kept_results_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """What a question is worth stands in its source and in what was compiled, and their hashes in
-    the key.
+    """A question's points are in its source and in the compiled file, and both hashes are in the
+    key.
     """
     project = tmp_path / "project"
     rules = [
@@ -518,7 +520,9 @@ def test_a_changed_rule_makes_kept_results_anew(tmp_path: Path, monkeypatch: pyt
 
 
 def test_each_question_tells_the_instructor_who_tried_what_was_wrong_and_what_it_says():
-    """Passed by those who pass the rest: near 1. An unanswered one was not tried."""
+    """Near 1 if the students who pass the rest pass it. An unanswered question counts as not
+    tried.
+    """
 
     def member(
         name: str, right: bool, state: str = "failed", message: str = "Seconds, not milliseconds."

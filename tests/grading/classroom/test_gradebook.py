@@ -128,7 +128,9 @@ def test_what_is_not_judged_yet_keeps_a_gradebook_from_being_written_and_counts_
 
 
 def test_a_date_and_no_time_of_handing_in_is_said_by_name(roster: People):
-    """Nobody is called late for that, and nobody silently in time."""
+    """For a missing time, no student counts as late, and the command names all who count as in
+    time.
+    """
     ada = handed("ada", None)
     bob = handed("bob", timedelta(0))
     book = graded(roster, ada, bob)
@@ -227,8 +229,8 @@ TWO = "email,name,left\nli@uni.edu,Ana Li,no\nli@other.edu,Li,False\nbo@uni.edu,
 def test_a_submission_that_is_nobodys_or_several_peoples_is_refused_by_name(
     entries: list[str], says: str, tmp_path
 ):
-    """All of them at once: a row that stands beside its person's, with no points, is found by
-    nobody.
+    """All of them at once: otherwise, a second row without points beside the person's own would go
+    unnoticed.
     """
     known = people(tmp_path, TWO)
     with pytest.raises(ValueError, match=says):
@@ -236,7 +238,7 @@ def test_a_submission_that_is_nobodys_or_several_peoples_is_refused_by_name(
 
 
 def test_an_exports_people_are_found_by_address_or_number_and_by_name_only_then(tmp_path: Path):
-    """On Gradescope some use another address; what an address and a number say of two people is
+    """On Gradescope some use another address; an address and a number of two different people are
     refused.
     """
     known = people(tmp_path, "email,name,sid\nli@uni.edu,Ana Li,1\nli@other.edu,Li,2\n")
@@ -254,7 +256,7 @@ def test_an_exports_people_are_found_by_address_or_number_and_by_name_only_then(
 
 @pytest.mark.parametrize("form", [form for form in GRADEBOOKS if form != "plain"])
 def test_a_platform_that_could_not_tell_who_somebody_is_gets_no_row(form: str):
-    """A row without number and login is dropped at the import, or lands at somebody else's."""
+    """At the import, a row without number and login is dropped or goes to another student."""
     with pytest.raises(ValueError, match="who these are: Bo"):
         table([Grade(Student("bo", "Bo"), 1.0)], form, "Part 1", 100.0)
 
@@ -281,7 +283,7 @@ def test_a_platform_that_could_not_tell_who_somebody_is_gets_no_row(form: str):
 def test_a_table_that_cannot_be_read_is_refused_with_its_line(
     name: str, text: str, says: str, tmp_path, roster
 ):
-    """Of talks, or of what a person gives or takes: no gradebook is written with half of them."""
+    """Of talks or adjustments: a gradebook is written with all of them or not at all."""
     path = tmp_path / name
     path.write_text(text)
     with pytest.raises(ValueError, match=f"{name}.*{says}"):
@@ -381,7 +383,7 @@ def test_what_changes_in_mid_term_grades_nobody_again(
 
 
 def test_a_fault_of_the_assignment_costs_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A slip in mid-term is told before anybody is graded, and what is kept stays."""
+    """A slip in mid-term is reported before grading begins, and stored results stay."""
     out = tmp_path / "out"
     (tmp_path / "in" / "li").mkdir(parents=True)
     members = handed_in(tmp_path / "in")

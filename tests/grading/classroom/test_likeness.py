@@ -1,5 +1,5 @@
-"""Likeness in a class: what two submissions hold alike makes a line for a person, and honest ones
-make none.
+"""Likeness in a class: equal work in two submissions makes a line for a person, and honest work
+does not.
 """
 
 import json
@@ -69,8 +69,8 @@ def test_whoever_is_alike_by_way_of_others_is_one_group_with_what_each_shares():
 def test_a_class_of_copies_is_one_line_and_its_work_grows_with_the_class(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """Four times as many copies take about four times as many looks at what two of them hold, not
-    sixteen times.
+    """With four times the copies, the number of comparisons grows about fourfold, not
+    sixteenfold.
     """
     looks: Counter[int] = Counter()
 
@@ -93,8 +93,8 @@ def test_a_class_of_copies_is_one_line_and_its_work_grows_with_the_class(
 
 
 def test_sources_are_the_same_but_for_names_blanks_and_comments():
-    """A number, an operator or a keyword more is another function; what is no Python at all is
-    compared as it is.
+    """A number, an operator or a keyword more makes another function; text that is not Python is
+    compared unchanged.
     """
     source = "def f(a, b):\n    # a sum\n    return a + b"
     assert plain_source(source) == plain_source("def total( x , y ):\n\n        return x + y")

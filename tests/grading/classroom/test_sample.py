@@ -1,5 +1,5 @@
-"""The published sample of a graded class: of today's rules, whole, nobody's, and not for
-students.
+"""The published sample of a graded class follows today's rules, is complete and anonymous, and is
+not for students.
 """
 
 import csv
@@ -90,8 +90,8 @@ def test_the_sample_says_what_the_grader_says_today(tmp_path: Path):
 
 
 def test_the_sample_is_nobodys_small_and_for_staff_alone():
-    """Made-up names in place of people, no path of the computer that made it, and none of it in
-    what students get.
+    """It has made-up names in place of people and no path of its computer, and the students'
+    archive leaves it out.
     """
     rows = table("class.csv")
     kinds = Counter(row["student"].partition("-")[2] for row in rows)

@@ -1,4 +1,4 @@
-"""Contradictions: what cannot be true is set aside, alone; honest evidence is left in peace."""
+"""Contradictions: only impossible records are excluded; honest evidence stays."""
 
 from collections.abc import Callable
 

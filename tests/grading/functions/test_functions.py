@@ -16,7 +16,7 @@ pytestmark = sandboxed
 
 
 def drawn(name: str) -> list[dict]:
-    """Return secret cases of a function that returns the slowest samples, at most so many."""
+    """Return secret cases of a function that returns the slowest samples, up to a limit."""
     dice = random.Random(f"a secret {name}")
     cases = []
     for most in (1, 3, 4):
@@ -66,8 +66,8 @@ def is_right(called: run.Called) -> bool:
 
 
 def test_functions_are_judged_outside_by_what_they_return_inside():
-    """The honest one is right on secret cases; nothing else is, and what a cell says never comes
-    out.
+    """Only the honest one is right on secret cases, and a cell's output never leaves the
+    sandbox.
     """
     rounds = {f"t.{name}.slowest": drawn(name) for name in CELLS}
     cells = {f"t.{name}.slowest": cell for name, cell in CELLS.items()}
@@ -103,8 +103,8 @@ def test_a_grader_that_can_run_nothing_blames_nobody(monkeypatch):
 
 
 class Clock:
-    """A sandbox whose time is what a kernel and cells are said to take; no clock of this machine is
-    read.
+    """A sandbox whose time is the sum of given seconds for a kernel and cells; it reads no clock of
+    this machine.
     """
 
     def __init__(self, kernel_s: float) -> None:
@@ -150,8 +150,8 @@ class Clock:
 def test_a_cell_that_hangs_costs_itself_and_hides_no_other(
     monkeypatch, kernel_s: int, hanging: int, excused: bool
 ):
-    """What comes behind it is judged, or missed, all the same; only where time ran out a slow
-    grader blames nobody.
+    """The following cells are judged, or lost, in the same way. Only a slow grader whose time ran
+    out blames no cell.
     """
     clock = Clock(kernel_s)
     monkeypatch.setattr(run, "time", clock)
@@ -177,8 +177,8 @@ KILLERS = (
 
 
 def test_cells_that_end_their_run_take_no_other_with_them(monkeypatch):
-    """The run together is lost to the first of them; what is left runs again without it, and the
-    honest one is right.
+    """The first of them ends the common run; the rest runs again without it, and the honest one is
+    right.
 
     A cell that has defined its function before it kills has still not come to its end.
     """
@@ -195,7 +195,7 @@ def test_cells_that_end_their_run_take_no_other_with_them(monkeypatch):
 
 
 def test_the_same_cells_run_once_where_they_were_right_and_any_others_again(monkeypatch):
-    """Of a run that was not right in everything nothing is kept: one of its cells may have
+    """A run with a wrong result is discarded completely, because one of its cells may have
     disturbed another.
     """
     cases = {name: drawn(name) for name in ("t.a", "t.b")}

@@ -54,9 +54,7 @@ def quick(pictures: Path) -> Setup:
 
 @pytest.fixture(scope="module")
 def came() -> Iterator[Callable[[str, Result, bool], None]]:
-    """Return a function that notes what came of a row's hand-in in a part, and whether a person was
-    told of it.
-    """
+    """Return a function that notes a hand-in's result in a part, and whether staff were told."""
     rows: dict[str, dict[int, str]] = {}
 
     def note(row: str, result: Result, is_reported: bool) -> None:

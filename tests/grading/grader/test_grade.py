@@ -73,7 +73,7 @@ def test_the_stub_the_empty_folder_and_the_empty_ledger_earn_nothing(
 
 
 def test_a_result_survives_its_own_form(submission: Path, quick: Setup):
-    """What the batch keeps is what it read."""
+    """The batch stores the same result that it read."""
     result = grade(submission, part=1, student="ada", setup=quick)
     assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
     assert line(result)["student"] == "ada"
@@ -124,7 +124,7 @@ def test_whatever_the_grader_stumbles_over_is_pending_and_told(
 
 
 def test_one_file_that_the_grader_could_not_open_is_pending_alone(whole, monkeypatch):
-    """Its points wait for staff, and every other one is worth what it was."""
+    """Its points wait for staff, and all other points keep their worth."""
 
     unopened: dict[str, Opened] = {}
 
@@ -147,7 +147,7 @@ def test_one_file_that_the_grader_could_not_open_is_pending_alone(whole, monkeyp
 
 
 def test_a_question_without_end_costs_itself_alone(submission: Path, quick: Setup, monkeypatch):
-    """What one record does to one judge is for a person to see, and no other point's."""
+    """If one record breaks one judge, a person sees it, and other points stay the same."""
     honest = question._JUDGES["function"]
 
     def judge(asked: Question, records: Records) -> Verdict:
@@ -165,7 +165,7 @@ def test_a_question_without_end_costs_itself_alone(submission: Path, quick: Setu
 
 
 def endless(seconds: float) -> None:
-    """Compute for ever, but for a deadline."""
+    """Compute until a deadline, otherwise for ever."""
     with deadline(seconds):
         while True:
             pass
@@ -251,7 +251,7 @@ def test_nothing_in_an_honest_recording_is_set_aside(part: int):
 
 
 def test_a_part_of_which_nothing_can_be_opened_is_said_beforehand(tmp_path: Path):
-    """Nobody could earn anything in it, and nobody would know why."""
+    """Otherwise, its points would be out of reach for every student, without a message."""
     asked = {1: '"start", "reserve"', 2: '"device"'}
     parts = [
         f"[[part]]\nnumber = {part}\nlessons = [{ids}]\npoints = 10\n"

@@ -1,5 +1,5 @@
-"""Honest work in all the forms that machines, editors and browsers give it: every point, and nobody
-to look at.
+"""Honest work in all the forms that machines, editors and browsers give it earns every point, and
+puts no student on the list for a look.
 
 ``pytest -s`` prints the table.
 """
@@ -51,7 +51,7 @@ def notebooks(change: Callable[[dict], object]) -> Variant:
 
 
 def texts(change: Callable[[str], bytes]) -> Variant:
-    """Return a variant that writes notebooks and ledger anew."""
+    """Return a variant that rewrites notebooks and ledger."""
 
     def vary(folder: Path, part: int) -> None:
         for path in (*folder.glob("*.ipynb"), folder / "ledger.jsonl"):
@@ -71,7 +71,7 @@ def named(form: str) -> Variant:
 
 
 def vs_code(notebook: dict) -> None:
-    """Write down what VS Code does: ids of its own, and a kernel named after an environment."""
+    """Write cells as VS Code does: with its own ids, and a kernel named after an environment."""
     notebook["metadata"] = {
         "kernelspec": {"display_name": ".venv (3.13.1)", "language": "python", "name": "python3"}
     }
@@ -102,7 +102,7 @@ def cells(change: Callable[[str], str]) -> Variant:
 
 
 def chatty(cell: str) -> str:
-    """Let a cell print, leave files behind, and need what only the lesson has."""
+    """Let a cell print, leave files, and need modules that only the lesson has."""
     more = (
         "print('x' * 100_000)\nopen('results.jsonl', 'a').write('{\"question\"')\nlater = "
         "measured_in_the_lesson\n"
@@ -111,7 +111,7 @@ def chatty(cell: str) -> str:
 
 
 def large(notebook: dict) -> None:
-    """Show 9 MB, and what is no JSON."""
+    """Show 9 MB, and values that are not JSON."""
     no_json = {"output_type": "display_data", "data": {"application/json": float("nan")}}
     for cell in notebook["cells"]:
         cell["outputs"] = [no_json]
@@ -143,7 +143,7 @@ def wrong_check_last(folder: Path, part: int) -> None:
 
 
 def slow_machine(folder: Path, part: int) -> None:
-    """Let everything take thirty times as long."""
+    """Multiply all times by thirty."""
     entries = entries_of(folder)
     for entry in entries:
         if entry.get("kind") in ("latency", "throughput", "load"):

@@ -1,7 +1,7 @@
-"""The red team as one table: what an attack earns of each part at most, and who is told of it.
+"""The red team as one table: each attack's most points in each part, and who is told of it.
 
-``pytest -s`` prints it. Behind its rows stand those of neighbours, who may earn points: of one, the
-talk alone decides.
+``pytest -s`` prints it. The neighbours' rows come last. They may earn points: only the talk decides
+about one of them.
 """
 
 import ast
@@ -56,7 +56,7 @@ def keep(folder: Path, entries: list[dict]) -> None:
 
 
 def stubs(folder: Path, part: int) -> None:
-    """Hand in what was published."""
+    """Hand in published files."""
     for lesson in assignment().lessons(part):
         (folder / lesson.notebook.name).write_text(text_of(build(lesson)), encoding="utf-8")
     (folder / "ledger.jsonl").write_text("")
@@ -73,9 +73,7 @@ def functions_of(entries: list[dict]) -> list[dict]:
 def reworked(
     folder: Path, cell: Callable[[Question, str], str], texts: Callable[[str, str], str]
 ) -> None:
-    """Put others in the place of the functions' cells and of the texts that were handed over, by
-    what is there.
-    """
+    """Replace the functions' cells and the checked texts by others, made from the present ones."""
     entries = entries_of(folder)
     for answer in functions_of(entries):
         asked = all_questions()[answer["question"]]
@@ -93,7 +91,7 @@ def typed(
     texts: Callable[[str, str], str] = lambda name, right: "",
     cell: Callable[[Question, str], str] = lambda asked, right: "",
 ) -> None:
-    """Type the ledger of somebody who did everything, without making anything; files are
+    """Type the ledger of a student who did everything, but make nothing; files are only
     described.
     """
     reworked(folder, cell, texts)
@@ -166,8 +164,8 @@ def _is_function(node: ast.AST) -> bool:
 
 
 def among_classmates(folder: Path, part: int) -> None:
-    """Type the ledger, with cells that look for a neighbour's; one who did everything lies beside
-    it.
+    """Type the ledger, with cells that look for a neighbour's; a complete neighbour's ledger is
+    beside it.
     """
     shutil.copytree(folder, folder.with_name("neighbour"))
     with_cells(lambda asked: forged.from_classmates(asked, folder.parent))(folder, part)
@@ -190,7 +188,7 @@ def without_walls(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 
 def too_slow(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Let the grader be too slow for a cell of its own, and time be over."""
+    """Let the grader be too slow for one of its own cells, so that time runs out."""
     monkeypatch.setattr(run, "_control_s", lambda: 1e9)
     monkeypatch.setattr(run, "_LEAST_S", 1e9)
 
@@ -247,7 +245,7 @@ WITHOUT_WORK: dict[str, Attack] = {
 def test_without_the_work_a_fifth_of_a_part_at_most(
     whole, pictures: Path, came, name: str, part: int, monkeypatch
 ):
-    """And whoever claims more is a line for a person."""
+    """A student who claims more is a line for a person."""
     attack = WITHOUT_WORK[name]
     folder = whole(part)
     monkeypatch.setattr(run, "CELL_S", attack.cell_s)
@@ -301,7 +299,7 @@ def test_what_a_program_composes_adds_three_points_in_a_hundred_at_most(
 
 
 def reasons_for(result: Result) -> list[str]:
-    """Return why a person is to look at a hand-in, but for the random draw."""
+    """Return why a person should look at a hand-in, without the random draw."""
     checks = spot_checks([result], seed="x", share=0)
     return [reason for check in checks for reason in check.reasons]
 
@@ -322,7 +320,7 @@ def redrawn(entries: list[dict], dice: random.Random) -> list[dict]:
 
 
 def _from_quantiles(ordered: list[float], dice: random.Random) -> list[float]:
-    """Return as many samples, drawn between nine quantiles of these."""
+    """Return the same number of samples, drawn between nine quantiles of these."""
     last = len(ordered) - 1
     marks = [ordered[round(eighth * last / 8)] for eighth in range(9)]
     samples = []
@@ -338,7 +336,7 @@ def as_they_are(folder: Path, part: int) -> None:
 
 
 def drawn_again(folder: Path, part: int) -> None:
-    """Draw the ledger anew; files stay, and functions with other comments."""
+    """Draw the ledger again; files stay, and functions get other comments."""
     keep(folder, redrawn(entries_of(folder), random.Random(7)))
     reworked(folder, lambda asked, right: f"{right}\n# all mine", lambda name, right: right)
 
@@ -361,7 +359,7 @@ class Reworded(ast.NodeTransformer):
 
 
 def rewritten(folder: Path, part: int) -> None:
-    """Draw the ledger anew, and say every function and program in other words, by a program."""
+    """Draw the ledger again, and let a program rewrite every function and program."""
 
     def reword(code: str) -> str:
         return ast.unparse(Reworded().visit(ast.parse(code)))
@@ -408,14 +406,12 @@ ARTEFACTS = {"defend.submitted", "defend.same_classes", "defend.unseen", "quanti
 
 
 def relabelled(folder: Path) -> None:
-    """Move the answers to what a model said, in every record: all of them agree."""
+    """Change the labels to a model's answers, in every record, so that all records agree."""
     keep(folder, attacks.relabelled(entries_of(folder), 10))
 
 
 def raised(folder: Path) -> None:
-    """Let the recommended file be right on ten points more than it is, in its record and in what is
-    quoted.
-    """
+    """Raise the recommended file's accuracy by ten points, in its record and in quotations."""
     entries = entries_of(folder)
     record = attacks.chosen(entries)
     attacks.raised(record, 10)

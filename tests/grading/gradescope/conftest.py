@@ -1,9 +1,9 @@
 """A tree like Gradescope's, with the unpacked zip, an environment, a submission, and
 ``run_autograder`` started in it.
 
-One thing differs from Gradescope: ``setup.sh`` installs packages over the network, and here
-``venv`` is a new environment that lends this one's packages, without the checkout, which would
-otherwise lend what the zip lacks.
+One thing differs from Gradescope, where ``setup.sh`` installs packages over the network. Here,
+``venv`` is a new environment with this one's packages but without the checkout, because the
+checkout would replace files that the zip lacks.
 """
 
 import compileall

@@ -1,4 +1,4 @@
-"""The zip: what has to be in it, what must not, and that it can be made again."""
+"""The zip: its required files, its forbidden files, and its reproducible bytes."""
 
 import ast
 import json
@@ -84,8 +84,8 @@ def test_the_contract_s_files_are_at_the_root_and_secrets_are_closed(package: Pa
 
 
 def test_no_solution_and_no_seed_is_in_the_zip(texts: dict[str, str]):
-    """Neither a file of the authors' nor what stands in a lesson between the marks; cases are drawn
-    already.
+    """It holds neither authors' files nor the text between a lesson's marks; its cases are already
+    drawn.
     """
     assert not [
         name for name in texts if re.search(r"source/|builder|solve|demo|tests/|classroom", name)

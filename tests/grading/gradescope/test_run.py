@@ -117,7 +117,7 @@ raise RuntimeError("".join(seen)[:150])
 
 @sandboxed
 def test_a_cell_reaches_neither_results_nor_secrets(tree: Tree):
-    """What it reads, it would show in its error; what it starts is gone with it."""
+    """Its error would show the files that it read; all its processes end with it."""
     marker, entries = f"9{os.getpid()}", whole(1).records.to_json()
     (spoiled,) = [
         entry
@@ -175,7 +175,7 @@ def test_what_is_killed_leaves_the_fallback(tree: Tree, all_of_it: bool):
 
 
 def test_time_that_is_over_leaves_the_fallback_and_no_process(tree: Tree):
-    """A daemon in a session of its own goes with it."""
+    """A daemon in a separate session ends with it."""
     marker = f"8{os.getpid()}"
     (tree.root / "source" / "grading" / "gradescope" / "judge.py").write_text(
         "import subprocess, time\nsubprocess.Popen(['setsid', 'sleep', "
@@ -189,7 +189,7 @@ def test_time_that_is_over_leaves_the_fallback_and_no_process(tree: Tree):
 
 
 def test_without_python_the_fallback_stands(tree: Tree):
-    """An image that was not set up is no student's fault."""
+    """If the image was not set up, the result blames no student."""
     (tree.root / "venv" / "bin" / "python").unlink()
     assert "the grader ended with status 127" in tree.run()
     assert tree.results == tree.fallback

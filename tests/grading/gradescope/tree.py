@@ -30,7 +30,7 @@ def by_id(tests: list[dict], part: int = 1) -> dict[str, dict]:
 
 @dataclass(frozen=True)
 class Tree:
-    """``/autograder``, elsewhere."""
+    """``/autograder``, in another folder."""
 
     root: Path
     part: int = 1
@@ -46,7 +46,7 @@ class Tree:
 
     @property
     def fallback(self) -> dict:
-        """What stands there until the grader is done."""
+        """The content of ``results.json`` until the grader is done."""
         return json.loads((self.root / "source" / "secret" / "fallback.json").read_text())
 
     def start(self, *command: str) -> subprocess.Popen:

@@ -1,5 +1,5 @@
-"""The schema is kept whole although long lists are not walked: what it would refuse, the short cut
-refuses too.
+"""The whole schema holds although long lists are not walked: the short cut refuses all that the
+schema would refuse.
 """
 
 import json

@@ -1,5 +1,5 @@
-"""Taking in: only what the allow-list names, regular files only, and a reason for everything that
-is left.
+"""The intake takes only the allow-list's names and regular files, and gives a reason for every
+excluded file.
 """
 
 import json
@@ -157,10 +157,10 @@ def test_links_pipes_and_folders_are_not_opened(take, folder: Path, tmp_path: Pa
     ],
 )
 def test_a_name_and_a_folder_around_a_ledger_cost_nothing(take, folder: Path, name: str):
-    """Browsers, desktops, platforms and Jupyter make such names, and whoever zips a folder has it
-    in the zip.
+    """Browsers, desktops, platforms and Jupyter make such names, and a zip of a folder contains
+    that folder.
 
-    Beside the file under its own name, it counts for nothing.
+    Beside the file under its own name, such a copy is ignored.
     """
     put(folder, name, b"another")
     found = take(folder)
@@ -200,8 +200,8 @@ def test_a_ledger_is_read_in_the_encoding_that_an_editor_gave_it(take, folder: P
 
 
 def test_of_a_ledger_that_is_too_long_the_part_that_was_left_is_named(take, folder: Path):
-    """Three passes through all parts are read to their end; of more, what stands before the cap
-    counts.
+    """Three passes through all parts are read to their end; in a longer ledger, only the lines
+    before the cap count.
     """
     entries = [entry for part in WHOLE for entry in recorded(part)] * 4
     again = [{**entry, "record_id": f"{number:032x}"} for number, entry in enumerate(entries)]
@@ -287,8 +287,8 @@ def test_a_zip_is_read_like_its_folder_even_inside_a_folder(take, tmp_path: Path
 def test_a_zip_can_neither_leave_its_folder_nor_blow_up(take, tmp_path: Path):
     """Traversal, an absolute path, a link, a bomb: each is left, and the honest member stays.
 
-    One that is nothing but its list of members is not read: they make ten times its size of
-    Python's objects.
+    A zip that is only a list of members is not read, because its Python objects would take ten
+    times its size.
     """
     members = dict.fromkeys(
         ("../../outside.onnx", "/tmp/absolute.onnx", "models/../../x.onnx", "link.onnx"), b"x"

@@ -1,4 +1,6 @@
-"""Results: told to student, instructor and Gradescope from one set of rows, whole or not at all."""
+"""Results for student, instructor and Gradescope come from one set of rows, complete or not at
+all.
+"""
 
 import json
 from dataclasses import replace
@@ -42,8 +44,8 @@ ASIDE = Contradiction("samples-constant", ("r",), "No clock reads the same again
 
 
 def test_the_page_puts_what_was_tried_before_what_was_not():
-    """Expected beside found for a mistake; a line for what is open; hidden rows only when the
-    grades are out.
+    """A mistake shows expected and found values, an open question is a line, and hidden rows appear
+    only when the grades are out.
     """
     text = page(RESULT)
     assert "Part 1: 1 of 4 points" in text
@@ -72,7 +74,7 @@ def test_the_page_puts_what_was_tried_before_what_was_not():
 
 
 def test_whose_record_is_set_aside_is_told():
-    """In all three forms, with the reason; a line counts public and hidden points apart."""
+    """In all three forms, with the reason; a line counts public and hidden points separately."""
     result = replace(RESULT, findings=(ASIDE,))
     assert "No clock reads the same" in page(result)
     assert "No clock reads the same" in gradescope(result)["output"]
@@ -112,8 +114,8 @@ def test_gradescopes_form_has_one_test_a_row():
 
 
 def test_the_list_for_a_look_holds_reasons_and_some_that_chance_drew():
-    """Faults, findings, points that do not hold when run again; and nobody can know that he is not
-    on it.
+    """It lists faults, findings, and points that a repeated run does not confirm; chance draws too,
+    so no student can be sure of being left out.
     """
     honest = [
         Result(f"student {number}", 1, f"{number:064x}", rows=(RIGHT,)) for number in range(400)

@@ -1,5 +1,5 @@
-"""What no single process's limit counts: files, deleted ones too, sockets, and the time that
-cleaning up takes.
+"""Uses that no single process's limit counts: files (also deleted ones), sockets, and the time of
+cleaning up.
 
 Each test runs with bubblewrap and without it.
 """
@@ -80,7 +80,7 @@ def test_a_command_that_holds_too_much_is_ended(can, attack):
 
 
 def test_cleaning_up_takes_no_longer_than_it_may(tmp_path: Path, monkeypatch):
-    """The rest is removed meanwhile, and the grader goes on."""
+    """The rest is removed in the background, and the grader continues."""
     many = tmp_path / "many"
     for folder in range(20):
         (many / str(folder)).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Where bubblewrap is missing, where it is forbidden, and what an instructor is told; by its own
+"""If bubblewrap is missing or forbidden, an instructor gets a message with bubblewrap's own
 words.
 """
 
@@ -52,7 +52,7 @@ WORDS = {
 
 @pytest.mark.parametrize("place", WORDS)
 def test_forbidden_is_told_from_missing(place):
-    """Each in one line with bubblewrap's own words, and nobody is told to install what is there."""
+    """Each in one line with bubblewrap's own words; the message never asks to install it again."""
     complaint, expected = WORDS[place]
     reason = why_not(complaint)
     assert "\n" not in reason
@@ -127,8 +127,8 @@ def test_an_ordinary_user_with_no_namespace_left_is_told_so():
 
 
 def test_the_sandbox_is_there_where_it_is_required():
-    """The public gate sets it: otherwise, tests of a sandbox that is forbidden are skipped, and
-    nobody sees it.
+    """The public gate sets it: otherwise, tests of a forbidden sandbox would be skipped
+    unnoticed.
     """
     if os.environ.get(SANDBOX_VARIABLE) != "required":
         pytest.skip(f"{SANDBOX_VARIABLE}=required is not set")

@@ -66,7 +66,7 @@ def test_memory_of_sockets_counts(can):
 
 @walls
 def test_an_honest_command_stays_and_no_group_is_left(can):
-    """Its files may lie in a tmpfs, and may be as large together as their own limit says."""
+    """Its files may be in a tmpfs, and may together be as large as their own limit."""
     with Sandbox(can) as sandbox:
         command = ["/bin/sh", "-c", "head -c 30000000 /dev/zero >file; (sleep 300 &) ; echo end"]
         limits = SandboxLimits(wall_s=60, together_bytes=24 << 20, folder_bytes=32 << 20)

@@ -1,5 +1,4 @@
-"""The sandbox: what runs in it ends, leaves nothing, reaches nothing, and cannot come back to
-privileges.
+"""The sandbox: a command in it ends, leaves nothing, reaches nothing, and cannot regain privileges.
 
 Each test runs with all walls that this host allows, and once more as on a host without namespaces,
 where it is root.
@@ -101,7 +100,7 @@ def test_killing_everybody_kills_nobody_else(can):
 
 @walls
 def test_the_environment_is_empty_and_privileges_are_gone(can, monkeypatch):
-    """A token in the grader's environment is nobody else's business."""
+    """A sandboxed command cannot read a token in the grader's environment."""
     monkeypatch.setenv("TOKEN", "secret")
     found = shell("env; cat /proc/self/status", can)
     assert "secret" not in found.output
@@ -262,7 +261,7 @@ def test_only_what_is_named_is_there():
 
 @pytest.mark.skipif(not CAN.network, reason="the network cannot be taken away here")
 def test_there_is_no_network():
-    """Not even this machine's own services."""
+    """Even this machine's own services are out of reach."""
     found = python(
         "import socket\nfor address in (('1.1.1.1', 53), ('127.0.0.1', 22)):\n"
         "    try: socket.create_connection(address, 2); print('reached')\n    except OSError: "
@@ -319,7 +318,7 @@ def test_what_a_command_prints_is_for_nobody_else(can):
 
 @walls
 def test_a_flood_of_words_is_cut(can):
-    """200 MB of prints would otherwise lie in the grader's memory."""
+    """Otherwise 200 MB of output would fill the grader's memory."""
     found = shell("yes | head -c 50000000; echo end >&2", can, output_bytes=1000)
     assert (len(found.output), found.errors.splitlines()[-1]) == (1000, "end")
 
@@ -335,8 +334,8 @@ def test_a_flood_of_words_is_cut(can):
     ],
 )
 def test_without_bubblewrap_code_runs_only_where_one_hand_in_is_alone(walls_built, apart):
-    """As in Gradescope's container; the refusal names ways that work, and what the host could not
-    do is said.
+    """As in Gradescope's container; the refusal names ways that work, and the abilities that the
+    host lacks.
     """
     can = Abilities(**{"bubblewrap": False, "own_user": False} | walls_built)
     assert can.apart is apart
@@ -372,9 +371,7 @@ def test_memory_of_all_processes_and_a_whole_folder_have_ends_too(can):
     "own_user", [CAN.own_user, False], ids=["as here", "a grader that is not root"]
 )
 def test_nothing_is_written_where_it_would_fill_memory_unseen(own_user):
-    """Bubblewrap's own folders lie in memory, and no limit counts what is there; devices work all
-    the same.
-    """
+    """Bubblewrap's own folders are in memory, where no limit counts files; devices still work."""
     script = (
         "for place in /tmp /dev /dev/shm / /etc /var/tmp; do (echo x > $place/x) 2>/dev/null && "
         "echo $place; done"

@@ -1,5 +1,5 @@
-"""The kernel's filter: what reaches past the walls is refused with an error, and honest programs
-run on.
+"""The kernel's filter refuses calls that reach past the walls with an error, and honest programs
+continue.
 
 Each test runs with bubblewrap and without it.
 """
@@ -88,7 +88,7 @@ _REFUSED_BY_NAME = ("segment", "queue", "semaphores", "user namespace")
 
 @walls
 def test_no_tmpfs_is_mounted_in_a_user_namespace(can):
-    """Its files lie in memory, and whoever makes a user namespace may mount one in it."""
+    """Its files are in memory, and a process in a new user namespace may mount one."""
     with Sandbox(can) as sandbox:
         outcome = sandbox.run(
             ["/usr/bin/unshare", "--user", "--map-root-user", "--mount", "echo", "mounted"]
@@ -129,8 +129,8 @@ subprocess.run(["/bin/sh", "-c", 'exec "$@"', "sh", sys.executable, "-c", child]
 @pytest.mark.skipif(not Path("/proc/keys").exists(), reason="the kernel has no keyrings")
 @walls
 def test_the_graders_keyring_stays_outside(can):
-    """A key of the grader's session is neither listed nor readable within, though processes inherit
-    their session.
+    """The sandbox cannot list or read a key of the grader's session, though processes inherit their
+    session.
     """
     assert "a grader's secret" in _in_a_keyring(lambda: Path("/proc/keys").read_text())
     code = "print(open('/proc/keys').read())"
