@@ -46,7 +46,7 @@ _PATH = re.compile(r"[\w./-]*\w\.py\b")
 
 @cache
 def files() -> tuple[str, ...]:
-    """Return the paths of the repository's files, also of those that are not committed yet."""
+    """Return the paths of the repository's files, including uncommitted ones."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.check_output(command, cwd=PROJECT_DIR, text=True).splitlines()
     return tuple(path for path in listed if (PROJECT_DIR / path).is_file())
@@ -140,11 +140,11 @@ def _module_of(name: str) -> str:
 
 
 def _named(text: str, path: str) -> Iterator[str]:
-    """Yield the modules that a text names: by a full name, by a path, or by a file near it.
+    """Yield the modules that a text names by a full name, by a path, or by a file near it.
 
     Args:
-        path: Of the file that holds the text. A file's name without a folder means a file beside
-            that one, or below it.
+        path: The path of the text's file. A file name without a folder means a file beside or below
+            this file.
     """
     for name in _FULL_NAME.findall(text):
         module = _module_of(name)

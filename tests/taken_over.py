@@ -1,4 +1,4 @@
-"""A program's asker, taken over: what it may say to a judge, and what it must not gain."""
+"""A program that controls its asker: any reply to a judge is possible, but must not earn points."""
 
 import contextlib
 import json
@@ -39,8 +39,8 @@ UP = line(hello="") + line(ready="")
 
 
 def saying(first: bytes, answer: Callable[[dict], bytes] | None = None) -> program.Start:
-    """Return a start of what says something, and then answers each request; without an answer, it
-    ends.
+    """Return a start of a process that writes a text, and then answers each request; without an
+    answer, it ends.
     """
 
     @contextlib.contextmanager
@@ -124,10 +124,10 @@ FIELDS = (
 
 
 def assert_gains_nothing(judge: Callable, calls: Sequence[str], path: Path) -> None:
-    """Check that a judge gives facts, and none that earns anything, whatever a process replies.
+    """Check that for any replies of a process, a judge gives facts, but none that earns points.
 
     Args:
-        calls: What the judge's programs call.
+        calls: The functions that the judge's programs call.
         path: Where an empty program is written.
     """
     path.write_text("")
@@ -153,7 +153,7 @@ def _forged(dice: random.Random, *, has_right_form: bool) -> dict[str, object]:
 
 
 def _forged_calls(dice: random.Random, calls: Sequence[str], count: int) -> bytes:
-    """Return the lines of so many calls, with arguments that no honest program would give."""
+    """Return the lines of several calls, with arguments that no honest program would give."""
     lines = []
     for place, name in enumerate(dice.choices(calls, k=count)):
         given = {key: dice.choice(values) for key, values in GIVEN.items()}
@@ -162,5 +162,5 @@ def _forged_calls(dice: random.Random, calls: Sequence[str], count: int) -> byte
 
 
 def _replying(fields: dict[str, object], calls: bytes) -> program.Start:
-    """Return a start of what answers each request with some calls and the same fields."""
+    """Return a start of a process that answers each request with some calls and the same fields."""
     return saying(UP, lambda message: calls + line(**fields, reply=message.get("ask")))

@@ -1,4 +1,4 @@
-"""What is installed says the same everywhere; set-up that cannot go on; the course where people
+"""The lists of packages agree everywhere; set-up stops with a message; the course is where people
 look for it.
 """
 
@@ -119,8 +119,8 @@ def test_every_declared_package_has_a_constraint_that_fits(
 
 
 def test_everything_is_pinned_and_torch_to_one_minor_version_wherever_it_is_named() -> None:
-    """Of torch and torchvision, each machine takes the build that fits it; only nodes have versions
-    of their own.
+    """Each machine uses the fitting build of torch and torchvision; only nodes have other
+    versions.
     """
     ranged = {
         name for name, c in CONSTRAINTS.items() if not any(s.operator == "==" for s in c.specifier)
@@ -251,7 +251,7 @@ def _imported() -> set[tuple[str, str]]:
 
 
 def test_what_a_room_imports_is_declared_for_it() -> None:
-    """Whoever installs only what a room needs can import all of it."""
+    """A user who installs only a room's packages can import the whole room."""
     declared = {
         folder: {canonicalize_name(r.name) for extra, r in DECLARED if extra in EXTRAS_OF[folder]}
         for folder in EXTRAS_OF
@@ -331,7 +331,7 @@ def test_what_others_read_is_written_by_their_schema(schema: str, path: str):
 
 
 def test_a_release_has_one_version_and_one_date():
-    """What is installed, what is cited, and the newest notes; later ones gather under
+    """The installed version, the cited version and the newest notes agree; later notes are under
     [Unreleased].
     """
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
@@ -417,9 +417,7 @@ def test_the_image_starts_the_front_page(tmp_path: Path):
 
 
 def test_a_new_image_brings_new_lessons_and_overwrites_none(tmp_path: Path):
-    """What the container runs at its start, on a volume that holds a student's work, and on an
-    empty one.
-    """
+    """The container's start command, on a volume with a student's work, and on an empty one."""
     (command,) = re.findall(r"^CMD (.+)$", DOCKERFILE, re.MULTILINE)
     shell, flag, script = json.loads(command)
     script = script.replace("/opt/", f"{tmp_path}/opt/").replace("/home/", f"{tmp_path}/home/")

@@ -78,7 +78,7 @@ def copied(first: Path, folder: Path) -> Path:
 
 
 def copied_with_hard_links(first: Path, folder: Path) -> Path:
-    """Copy a folder, each file being the first one's until somebody writes a new one."""
+    """Copy a folder by links: a file is shared until a program writes a new one."""
     run("cp", "-al", first, folder / "copy", folder=folder)
     return folder / "copy"
 
@@ -153,7 +153,7 @@ def kernel(python: Path, folder: Path) -> str:
 
 
 def test_every_way_to_the_course_works_on_the_folder_that_it_is_in(place: Path):
-    """Make, the program, the program from elsewhere, an activated shell, pytest's Python and a
+    """Make, the program, the program from another folder, an activated shell, pytest's Python and a
     kernel.
     """
     own = place.resolve() / "workspace"
@@ -248,7 +248,7 @@ def test_an_environment_elsewhere_is_told_how_to_run_the_folder(first: Path, tmp
 
 
 def recipes() -> Iterator[tuple[str, str]]:
-    """Yield each line of what a checkout runs by itself, with the name of its file."""
+    """Yield each line of the files that a checkout runs by itself, with the file's name."""
     for name in ("Makefile", "provisioning/student/Makefile", ".pre-commit-config.yaml"):
         for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
             yield name, line

@@ -78,7 +78,7 @@ def shown(path: Path) -> str:
 
 
 def imports(source: str) -> set[str]:
-    """Return the full names of the modules (and what is taken from them) that a source imports."""
+    """Return the full names of the modules, and of the names in them, that a source imports."""
     names = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -92,7 +92,7 @@ def imports(source: str) -> set[str]:
 
 
 def below(module: str, rooms: Iterable[str]) -> bool:
-    """Return whether a module is one of these rooms, or lies in one."""
+    """Return whether a module is one of these rooms, or is inside one."""
     path = module.replace(".", "/")
     return any(f"{path}/".startswith(f"{room}/") for room in rooms)
 
@@ -132,13 +132,13 @@ def wrong_imports(path: Path) -> set[str]:
 
 
 def test_rooms_import_in_their_directions_only():
-    """An import in another direction ties two rooms together that must run apart."""
+    """An import in another direction ties two rooms together that must run separately."""
     faults = {shown(path): wrong_imports(path) for path in python_files(*ROOMS, "notebooks")}
     assert {name: wrong for name, wrong in faults.items() if wrong} == {}
 
 
 def test_the_course_uses_the_rehearsals_public_names_only():
-    """As anybody does who installed it."""
+    """Like any other user of the package."""
     public = {PLAYED, *(f"{PLAYED}.{name}" for name in chameleon_rehearsal.__all__)}
     for_tests = {f"{PLAYED}.testing.{name}" for name in testing.__all__}
     for_tests |= {f"{PLAYED}.testing", f"{PLAYED}.catalogue.catalogue"}
@@ -156,8 +156,8 @@ def test_the_course_uses_the_rehearsals_public_names_only():
 
 @pytest.fixture(scope="module")
 def graph() -> grimp.ImportGraph:
-    """Return who imports whom; what is imported lazily or for its type counts too: the reader has
-    to know it.
+    """Return which module imports which. Lazy imports and imports for types count too, because a
+    reader has to know them.
     """
     return grimp.build_graph(*ROOMS, PLAYED, exclude_type_checking_imports=False, cache_dir=None)
 
@@ -169,8 +169,8 @@ def test_there_are_no_circles(graph: grimp.ImportGraph):
 
 
 def test_no_module_is_left_that_nothing_reaches():
-    """What no lesson, command, machine's script or gate imports or starts would only be
-    maintained.
+    """A module that no lesson, command, machine's script or gate imports or starts would be useless
+    work.
     """
     rooms = tuple(f"{room}." for room in (*ROOMS, PLAYED))
     left = [name for name in unreached() if name.startswith(rooms)]
@@ -182,8 +182,8 @@ DEEP_DIVES = [lesson for lesson in sources() if lesson.kind == "deeper"]
 
 @pytest.mark.parametrize("dive", DEEP_DIVES, ids=lambda dive: dive.id)
 def test_a_deep_dive_leaves_with_its_folder(dive):
-    """What it alone needs lies in its folder: without that, nothing is left that nothing
-    reaches.
+    """Its folder holds everything that only it needs: without the folder, every remaining module is
+    still reached.
     """
     folder = shown(dive.folder)
     left = [
@@ -236,7 +236,7 @@ def test_what_runs_on_chameleon_does_not_import_the_rehearsal(graph: grimp.Impor
 
 
 def test_a_module_is_named_after_its_subject():
-    """A drawer for all has no subject, so nobody looks for anything in it."""
+    """A module for everything has no subject, so readers would not search there."""
     drawers = {"utils", "helpers", "common", "misc"}
     paths = [*python_files(*ROOMS), *DEEPER_FILES]
     assert [shown(path) for path in paths if drawers & set(path.with_suffix("").parts)] == []
@@ -267,7 +267,9 @@ def test_every_source_is_built_and_every_notebook_has_a_source():
 
 
 def test_the_committed_notebook_is_fresh_and_holds_no_outputs(lesson):
-    """Students open the .ipynb: it must be what the reviewed source builds, and nobody's run."""
+    """Students open the .ipynb: it must be built from the reviewed source, without a run's
+    outputs.
+    """
     assert not is_stale(lesson), STALE
     code = [
         cell
@@ -308,7 +310,7 @@ def test_a_lesson_uses_the_fields_words(lesson):
 
 
 def test_no_lesson_can_reach_the_graders_room(lesson):
-    """A lesson neither imports nor names it, and what is handed out holds no solution."""
+    """Lessons do not import or name it, and students' files hold no solution."""
     assert not re.search(
         r"\bgrading[./]", (lesson.folder / "lesson.py").read_text(encoding="utf-8")
     )
@@ -324,14 +326,14 @@ def printed(*arguments: str) -> str:
 
 
 def test_benchmarks_can_be_started():
-    """No other test imports them, so a name that moved would be noticed by whoever wants a
-    number.
+    """No other test imports them, so without this test only a user of the benchmarks would notice a
+    moved name.
     """
     assert "--only" in printed("-m", "tests.benchmarks", "--help")
 
 
 def test_the_machines_tests_lie_where_make_machines_looks():
-    """Neither of make's two commands would run one that lay elsewhere."""
+    """make's two commands would miss a test in another folder."""
     (named,) = re.findall(
         r"^MACHINES = (.+)$", (PROJECT_DIR / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
     )
@@ -389,7 +391,7 @@ def test_rooms_bring_in_no_framework(room: str):
 
 @pytest.mark.parametrize("module", DO_WITHOUT)
 def test_light_modules_import_nothing_heavy(module: str):
-    """Importing one brings in no framework, chart library or client that it is to do without."""
+    """Importing one must not import a framework, chart library or client that it does not need."""
     assert brought_in([module], DO_WITHOUT[module]) == set()
 
 

@@ -76,7 +76,7 @@ print(json.dumps([status(*one) for one in json.loads(sys.argv[2])]))
 
 @dataclass
 class Server:
-    """A server of the course that runs, and what another user must not get."""
+    """A running server of the course, and the secrets that another user must not get."""
 
     url: str
     #: What its owner alone may know.
@@ -140,7 +140,7 @@ def run_service(_: Path) -> Iterator[Server]:
 
 @contextmanager
 def run_triton(_: Path) -> Iterator[Server]:
-    """Triton: whoever may load a model may run code as the server's owner, so loading asks for a
+    """Triton: a user who may load a model can run code as the server's owner, so loading requires a
     key.
     """
     from labs.serve.triton import catalogue
@@ -167,7 +167,7 @@ def run_triton(_: Path) -> Iterator[Server]:
 
 @contextmanager
 def run_jupyter(room: Path) -> Iterator[Server]:
-    """JupyterLab as `msl lab` starts it: a terminal for whoever has its token."""
+    """JupyterLab as `msl lab` starts it: a terminal for every user with its token."""
     with listen() as free:
         port = free.getsockname()[1]
     line = [Path(sys.executable).parent / "msl", "lab", "--no-browser", f"--port={port}"]
@@ -212,9 +212,7 @@ def as_somebody_else(code: str, *arguments: str) -> list:
 
 @pytest.fixture
 def room() -> Iterator[Path]:
-    """Return an open folder that holds the home, the workspace and the temporary files of what is
-    started.
-    """
+    """Return an open folder for the home, the workspace and the temporary files of a server."""
     with (
         tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as name,
         pytest.MonkeyPatch.context() as patch,
@@ -233,8 +231,8 @@ def room() -> Iterator[Path]:
 
 
 def assert_closed_to_others(server: Server, room: Path) -> None:
-    """Check that nothing below a room can be written or read that is not meant to be, and that the
-    port refuses.
+    """Check that another user can write no file below a room, can read only public ones, and that
+    the port refuses.
     """
     open_file = room / "open.txt"
     open_file.write_text("readable")
@@ -257,8 +255,8 @@ def assert_closed_to_others(server: Server, room: Path) -> None:
 
 @pytest.mark.parametrize("start", SERVERS)
 def test_another_user_gets_nothing_of_a_server(start: Start, room: Path) -> None:
-    """Nothing that it made can be written, no secret can be read, and its port refuses whoever has
-    none.
+    """Another user cannot write its files or read its secrets, and its port refuses users without a
+    secret.
     """
     with start(room) as server:
         assert_closed_to_others(server, room)

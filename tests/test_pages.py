@@ -1,4 +1,4 @@
-"""What the repository's own pages say of it holds: links, commands and counts."""
+"""The repository's own pages are right: links, commands and counts."""
 
 import re
 import subprocess
@@ -51,7 +51,7 @@ def test_every_link_leads_somewhere():
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_exists(page: str):
-    """The changelog also names those that have left, below its newest version's additions."""
+    """The changelog also names removed ones, below its newest version's additions."""
     text = text_of(page).partition("\n### Removed")[0]
     for start, words in re.findall(
         rf"(?:[`/]|^ *)({'|'.join(COMMANDS)})((?: [a-z][a-z-]*)+)", text, re.MULTILINE

@@ -1,6 +1,4 @@
-"""Set-up: what stops it is said before anything is fetched, and the build of PyTorch that comes is
-known beforehand.
-"""
+"""Set-up names obstacles before it fetches anything, and knows the build of PyTorch beforehand."""
 
 import os
 import re
@@ -31,7 +29,7 @@ SET_UP = (
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Return a folder with a space and an accent in its name, and what set-up reads in it."""
+    """Return a folder with a space and an accent in its name, and the files that set-up reads."""
     folder = tmp_path / "serving läbs"
     folder.mkdir()
     for name in ("Makefile", "pyproject.toml", "constraints.txt", *SET_UP):
@@ -154,7 +152,7 @@ def test_the_first_python_that_runs_and_fits_is_taken(
     "uv", [{}, {"uv": "echo 'error: no network' >&2; exit 2"}], ids=["no uv", "uv is offline"]
 )
 def test_who_has_no_python_is_told_how_to_get_one(checkout: Path, uv: dict[str, str]):
-    """By the package manager of each system, and by what may be there already."""
+    """By the package manager of each system, and by programs that may be there already."""
     said = setup(checkout, PATH=names(checkout.parent, {"python3": SHIM, **uv}))
     for way in (
         "sudo apt install python3 python3-venv",
@@ -238,7 +236,7 @@ MACHINES = [
 def test_a_computer_that_the_packages_do_not_support_is_told_what_they_need(
     machine: computer.Computer, says: str | None, platform: str | None
 ):
-    """In a sentence, and with what to do; a supported one is told nothing."""
+    """In a sentence with the fix; a supported computer gets no message."""
     said = machine.unsupported()
     if says is None:
         assert said == ""
@@ -326,9 +324,7 @@ def test_out_of_reach_of_pytorchs_index_the_build_for_cpus_comes_if_pip_knows_on
     gpu: bool,
     build: environment.Build,
 ):
-    """Of both packages, also an older one than CUDA's; it is told by pip's own list, before
-    anything is downloaded.
-    """
+    """Of both packages, also one older than CUDA's; pip's own list gives it before any download."""
     lowest = {name: environment._minor(name) for name in ("torch", "torchvision")}
     for name, minor in lowest.items():
         for version in (

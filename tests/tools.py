@@ -1,6 +1,4 @@
-"""Programs that no wheel brings: where they are here, and what a test that needs one does without
-it.
-"""
+"""Programs without a wheel: their paths here, and the behaviour of tests without them."""
 
 import contextlib
 import shutil
@@ -42,8 +40,8 @@ sandboxed = pytest.mark.skipif(not abilities().apart, reason=f"no sandbox: {abil
 
 @contextlib.contextmanager
 def labs_in_the_sandbox() -> Iterator[None]:
-    """Show all of ``labs`` in the sandbox meanwhile, as students have it, and not its small part
-    for the grader's own work.
+    """Show all of ``labs`` in the sandbox during the block, as students have it, instead of the
+    grader's small part.
     """
     deeper = [str(path.relative_to(PROJECT_DIR)) for path in deeper_packages().values()]
     with pytest.MonkeyPatch.context() as patch:

@@ -64,7 +64,7 @@ def train(
         bool, typer.Option(help="Put the result in place of the shipped model.")
     ] = False,
 ) -> None:
-    """Train a model again; an interrupted training goes on behind its last finished phase."""
+    """Train a model again; an interrupted training continues after its last finished phase."""
     from assets.recipes.models import TRAINED, train_model
 
     if model not in TRAINED:

@@ -201,7 +201,7 @@ def compose(drawing: Image.Image, rng: np.random.Generator, size_px: int) -> Ima
     and grain.
 
     Args:
-        drawing: RGBA picture of one food, cropped to what is drawn.
+        drawing: RGBA picture of one food, cropped to the drawing.
         rng: Source of every choice; the same state gives the same picture.
         size_px: Side of the square that is returned, in pixels.
     """

@@ -45,8 +45,7 @@ def build(
 
     Args:
         root: Folder that will hold `training`, `validation` and `evaluation`.
-        labels: Classes to build; a class is the same picture by picture with and without the
-            others.
+        labels: Classes to build; a class's pictures do not depend on the other classes.
 
     Returns:
         For each file, by its path under `root`: sha256, size_bytes, pack and glyph.
@@ -81,8 +80,8 @@ def build(
 
 
 def versions() -> dict[str, str]:
-    """Return the versions here of what decides a picture's bytes: renderer, JPEG encoder, random
-    numbers.
+    """Return this computer's versions of the renderer, JPEG encoder and random numbers, which
+    decide a picture's bytes.
     """
     return {package: version(package) for package in ("resvg-py", "pillow", "numpy")}
 
@@ -108,9 +107,7 @@ def dataset_entry(files: dict[str, dict[str, object]]) -> dict[str, Any]:
 
 
 def difference(entry: dict[str, Any], files: dict[str, dict[str, object]]) -> str:
-    """Return, in words, how a rebuilt data set differs from the manifest; nothing when it does
-    not.
-    """
+    """Return, in words, how a rebuilt data set differs from the manifest; empty if they agree."""
     recorded = entry["files"]
     names = sorted(recorded.keys() | files.keys())
     changed = [name for name in names if recorded.get(name) != files.get(name)]

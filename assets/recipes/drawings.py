@@ -78,7 +78,7 @@ def label_of_glyph(glyph: str) -> int | None:
 
 
 class SourceError(RuntimeError):
-    """A pack could not be fetched, or is not the one that was pinned."""
+    """A pack could not be fetched, or is not the pinned one."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def drawings_of(source: Source, cache: Path) -> list[Drawing]:
 
 
 def render(drawing: Drawing, size_px: int) -> Image.Image:
-    """Return a drawing as RGBA, cropped to what is drawn; the longer side of its own canvas has
+    """Return a drawing as RGBA, cropped to its content; the longer side of its canvas has
     ``size_px``.
     """
     import resvg_py

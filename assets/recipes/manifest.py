@@ -1,4 +1,4 @@
-"""The manifest: what each shipped file is, and which packs the drawings come from."""
+"""The manifest: a description of each shipped file, and the packs of the drawings."""
 
 import json
 import re

@@ -2,10 +2,10 @@
 
 Both networks are chains of inverted residuals with ReLU6 and no activation between blocks, so the
 stream between blocks may be projected onto its principal directions without loss other than the
-directions left out. Block by block, the hidden channels that matter most are kept, 5 by 5 filters
-are refitted as 3 by 3, and the projection back to the stream is solved by least squares against
-what the teacher produces. Training then repairs a network that already works instead of growing one
-from noise.
+directions left out. Block by block, this module keeps the most important hidden channels, refits 5
+by 5 filters as 3 by 3, and solves the projection back to the stream by least squares against the
+teacher's output. Training then repairs a network that already works instead of growing one from
+noise.
 
 The teacher is timm's: a block is `conv_pw`, `bn1`, `conv_dw`, `bn2`, `conv_pwl`, `bn3`, each norm
 with its activation; the first block has no expansion and is `conv_dw`, `bn1`, `conv_pw`, `bn2`.

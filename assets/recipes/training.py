@@ -1,5 +1,5 @@
-"""What both trainings share: loop, schedule, journal, and what a model is worth on artists it has
-never seen.
+"""The common code of both trainings: loop, schedule, journal, and a model's accuracy on unseen
+artists.
 """
 
 import json
@@ -61,8 +61,8 @@ EVENLY = torch.full((NUM_CLASSES,), 1 / NUM_CLASSES)
 
 
 class Training:
-    """One model's training: what it learns from and is judged by, its random numbers, and what its
-    parts leave.
+    """One model's training: its training and validation data, its random numbers, and the files of
+    its parts.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Training:
         Args:
             drawings: All drawings of the training artists, foods and others.
             validation: Inputs and labels that accuracy is reported on; they choose nothing here.
-            work: Folder for the journal, and for what finished parts leave.
+            work: Folder for the journal, and for the files of finished parts.
             seed: Of weights that start at random; the next one is the pictures'.
         """
         torch.manual_seed(seed)
@@ -176,8 +176,7 @@ def accuracy(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> fl
 
 
 def interval_over_drawings(hits: np.ndarray, drawings: np.ndarray) -> tuple[float, float]:
-    """Return the 95 % interval of the accuracy, 0 to 1, when drawings, not pictures, are what was
-    sampled.
+    """Return the 95 % interval of the accuracy, 0 to 1, if the sample is drawings, not pictures.
 
     Several pictures show one drawing and stand or fall together, so an interval that counts
     pictures is too narrow.

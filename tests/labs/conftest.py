@@ -28,7 +28,7 @@ def make_measurement() -> Callable[..., Measurement]:
 
 
 class FakeClock:
-    """A monotonic clock that moves only when somebody moves it."""
+    """A monotonic clock that moves only when a test moves it."""
 
     def __init__(self) -> None:
         self.now_s = 100.0
@@ -57,7 +57,7 @@ class FakeModel:
 
 @pytest.fixture
 def fake_clock() -> FakeClock:
-    """Return a clock that moves only when somebody moves it."""
+    """Return a clock that moves only when a test moves it."""
     return FakeClock()
 
 

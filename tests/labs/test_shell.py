@@ -48,9 +48,7 @@ def spelled(path: Path, text: str) -> Iterator[str]:
 
 
 def test_no_message_spells_an_interpreter_or_a_command_itself():
-    """What is on the path, where the environment lies and if one is there differs from reader to
-    reader.
-    """
+    """Readers differ in their PATH, and in whether and where they have an environment."""
     files = [
         path for room in ("labs", "provisioning", "grading") for path in (ROOT / room).rglob("*")
     ]

@@ -1,5 +1,5 @@
-"""Percentiles, intervals and what may be claimed with them; how often they hold is in
-test_stats_coverage.py.
+"""Percentiles, intervals and the claims that they allow; test_stats_coverage.py measures their
+coverage.
 """
 
 import itertools
@@ -89,8 +89,8 @@ def answers_of(drawings: list[tuple[int, int, int]]) -> tuple[list[int], list[in
 @settings(deadline=None)
 @given(st.lists(DRAWINGS, min_size=1, max_size=40))
 def test_interval_and_p_value_never_disagree(drawings: list[tuple[int, int, int]]) -> None:
-    """They are one test: 0 lies in the interval exactly if p is 0.05 or more, and the estimate
-    always does.
+    """They are one test: the interval contains 0 exactly if p is 0.05 or more, and it always
+    contains the estimate.
     """
     comparison = stats.paired_proportions(*answers_of(drawings))
     assert (0 in comparison.interval) == (comparison.p_value >= 0.05)
@@ -126,8 +126,8 @@ def test_the_interval_holds_the_shifts_that_no_toss_of_signs_refuses(
     st.sampled_from([0.01, 0.03, 0.1, 0.3]),
 )
 def test_fewer_drawings_never_pass_more(drawings: list, times: int, may_lose: float) -> None:
-    """What is kept on some drawings is kept on several times as many that are like them; a few
-    alone prove nothing.
+    """An accuracy kept on some drawings is kept on several times the number of similar ones; a few
+    drawings alone are not enough.
     """
     few, many = (stats.paired_proportions(*answers_of(list(drawings) * n)) for n in (1, times))
     assert few.kept(may_lose) == "not shown" or many.kept(may_lose) == "kept"

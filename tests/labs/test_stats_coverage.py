@@ -119,8 +119,8 @@ def paired(repetitions: int) -> pd.DataFrame:
     """Return the coverage of ``paired_proportions`` on the course's 182 drawings, whose images
     stand or fall together.
 
-    Of each drawing, a share of images is lost and another gained: Dirichlet, so that two images of
-    one drawing are correlated by ``alike``.
+    Each drawing loses a share of its images and gains another: Dirichlet, so that two images of one
+    drawing are correlated by ``alike``.
     """
     groups = np.array(assets.drawings("evaluation"))
     rng = np.random.default_rng(4)

@@ -24,7 +24,7 @@ def bring(path: Path) -> object:
 
 
 def serve_repository(path: Path) -> object:
-    """Start Triton with the repository that a file lies in."""
+    """Start Triton with a file's repository."""
     repository = next(folder for folder in path.parents if folder.name == "repository")
     return opening.serve(repository)
 
@@ -68,8 +68,8 @@ def _own_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("place", USES)
 def test_a_program_that_still_holds_the_stub_is_named_in_one_sentence(place: str) -> None:
-    """A student reads which file it is and what to do, and no traceback; Triton would load it, and
-    never answer.
+    """A student reads the file's name and the fix, without a traceback; Triton would load the file,
+    but then not answer.
     """
     assert_refused_as_stub(place, USES[place])
 

@@ -1,7 +1,7 @@
-"""How the notebooks' kernels run here: on one processor, and measuring less than a student would.
+"""Run the notebooks' kernels on one processor, with shorter measurements than a student's.
 
-Everything is real, only shorter. These tests prove that every cell runs, and what each checkpoint
-says; how precise a measurement is, ``make rehearse`` shows.
+Everything is real, only shorter. These tests prove that every cell runs, and check each
+checkpoint's message; ``make rehearse`` shows the precision of a measurement.
 """
 
 import os
@@ -33,7 +33,7 @@ def one_processor() -> Iterator[None]:
 
     Runtimes spin while they wait for their own threads. Two kernels with two threads each on two
     processors then spend most of their time waiting for each other: the same lessons took five
-    times as long.
+    times longer.
     """
     if not hasattr(os, "sched_setaffinity"):  # macOS
         yield

@@ -1,8 +1,8 @@
-"""Runs at the start of a kernel that need not be precise: everything real, but fewer repeats of it.
+"""Runs at the start of a kernel that needs no precision: everything is real, with fewer repeats.
 
-A brisk one has to earn every point. A hasty one only has to show that a lesson does not crash: stub
-notebooks are judged by what they leave in the ledger. IPython runs this file because the test makes
-it part of a profile; no lesson and no code of the course knows about it.
+A brisk one has to earn every point. A hasty one only has to show that a lesson does not crash: the
+tests judge stub notebooks by their entries in the ledger. IPython runs this file because the test
+makes it part of a profile; lessons and the course's code do not use it.
 """
 
 import functools

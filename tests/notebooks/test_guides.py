@@ -1,4 +1,4 @@
-"""The instructors' notebooks run to their end, and nothing is left behind."""
+"""The instructors' notebooks run to their end, and leave no resources."""
 
 from pathlib import Path
 
@@ -22,8 +22,8 @@ def guide(id: str):
 
 
 def test_the_course_is_packed_and_checked():
-    """The archive is what students get, and the page's author is shown, who is a placeholder as it
-    comes.
+    """The archive has the students' files, and the page shows its author, a placeholder at
+    first.
     """
     text = printed(
         execute(build(guide("publish")), folder=guide("publish").notebook.parent, name="publish")

@@ -83,8 +83,8 @@ def test_every_prediction_guards_the_measurement_that_it_is_about():
 
 
 def bring_part_1(folder: Path) -> None:
-    """Put files by the names of part 1's there, as whoever has taken it brings them: nothing is
-    exported on the way.
+    """Put files under the names of part 1's there, as from a student who has finished it, so that
+    nothing is exported on the way.
     """
     folder.mkdir(parents=True)
     for name in PART_1_FILES.values():

@@ -1,8 +1,8 @@
-"""Wrong leases and containers, in a kernel on a rehearsal: from each, the check's own way out leads
-to 'right'.
+"""Wrong leases and containers, in a kernel on a rehearsal: for each, the check's own fix leads to
+'right'.
 
 Each row is a lesson's own cell with a slip in its solution. Then come the code that the message
-names, the cells that it names, and the solution as it stands.
+names, the cells that it names, and the unchanged solution.
 """
 
 import contextlib
@@ -162,8 +162,8 @@ PRACTICE = {
 def test_every_wrong_practice_lease_is_undone_by_the_cell_that_the_message_names(
     reserving: StudentKernel, lines: tuple[str, ...], says: str
 ) -> None:
-    """The cell of the failure can always be run again; `practice` is then the lease that the check
-    speaks of.
+    """Students can always run the cell of the failure again; `practice` is then the lease in the
+    check's message.
     """
     failure, answer = reserving.cell('switchboard.on("lease-error")'), 'check("reserve.recover")'
     reserving.run(failure)

@@ -273,8 +273,8 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def rehearsal(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Rehearsal]:
-    """A rehearsal for the flows beside the test: a world of this test's own, which nobody has moved
-    or used before. A parameter is the moment at which it begins.
+    """A rehearsal for the flows beside the test, in a new world, which no other test has moved or
+    used. A parameter is the moment at which it begins.
     """
     room = tmp_path_factory.mktemp("rehearsal")
     with rehearsal_beside(request.path, room, getattr(request, "param", BEGIN)) as running:

@@ -1,5 +1,5 @@
-"""The Pythons with the two versions of python-chi that are supported: this one, and one of its own
-for the older.
+"""The Pythons with the two supported versions of python-chi: this one, and a separate one for the
+older version.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
-"""A rehearsal of a test's own, and the small course that is copied to its machines.
+"""A separate rehearsal for a test, and the small course that is copied to its machines.
 
-Every world begins at the same moment, ``BEGIN``: no test depends on the hour, and none on what ran
-before it.
+Every world begins at the same moment, ``BEGIN``: tests do not depend on the hour or on earlier
+tests.
 """
 
 import contextlib
@@ -52,7 +52,7 @@ class Rehearsal:
     def start(
         self, flow: str, user: str, *arguments: str, python: Path | str = sys.executable
     ) -> subprocess.Popen[str]:
-        """Start a flow in a process of its own: python-chi reads its environment once, when it is
+        """Start a flow in a new process, because python-chi reads its environment once, when it is
         imported.
         """
         # Nothing but what `rehearsal up` prints, and what every process has.
@@ -105,8 +105,8 @@ def rehearsed(home: Path, begin: datetime = BEGIN) -> AbstractContextManager[Pat
 
 @contextlib.contextmanager
 def rehearsal_beside(test: Path, room: Path, begin: datetime = BEGIN) -> Iterator[Rehearsal]:
-    """Run a rehearsal in an empty folder for the flows that lie beside a test; those of lab bring a
-    course along.
+    """Run a rehearsal in an empty folder for the flows beside a test; lab's flows bring a
+    course.
     """
     flows, course = test.with_name("flows"), None
     if flows.parent.name == "lab":
@@ -118,7 +118,7 @@ def rehearsal_beside(test: Path, room: Path, begin: datetime = BEGIN) -> Iterato
 
 
 def small_course(root: Path, *machines: str) -> Path:
-    """Make a course of the real scripts for some machines, and no data."""
+    """Make a course of the real scripts for some machines, without data."""
     for name in ("bin", *machines):
         for path in (ROOT / "provisioning" / "node" / name).iterdir():
             target = root / "provisioning" / "node" / name / path.name

@@ -1,5 +1,5 @@
-"""Blocks of a lease: what is free at each full hour, in the student's own time, and what fits into
-one.
+"""Blocks of a lease: the free machines at each full hour, in the student's own time, and the
+lessons that fit into one.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -108,7 +108,7 @@ def test_the_days_are_the_students_own_and_lose_no_hour(zone, first, days):
     ],
 )
 def test_a_block_is_said_in_the_students_own_time(zone, first, hour, said):
-    """With the day where midnight lies in it, and both zones where the clocks change."""
+    """With the day if the block contains midnight, and both zones if the clocks change."""
     page = table(node("a"), zone=ZoneInfo(zone), first=first)
     assert page.days[first][hour][0].text(ZoneInfo(zone)) == said
 
@@ -159,9 +159,7 @@ OPTIONS = [(part, option) for part in LIMITS for option in load_spec(part).optio
     ("part", "option"), OPTIONS, ids=lambda value: getattr(value, "name", value)
 )
 def test_what_a_block_is_planned_for_fits_it_wherever_it_runs(part, option):
-    """From front matter and sites alone, set-up and pull included; the rest is for what goes
-    wrong.
-    """
+    """From front matter and sites alone, set-up and pull included; the rest is for faults."""
     block = block_of(part, option)
     assert block.setup_s > 60 * 5
     assert block.planned_s <= 60 * LIMITS[part]

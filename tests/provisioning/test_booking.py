@@ -34,8 +34,8 @@ def events_of(start=START, now=BEFORE, due=None):
     ],
 )
 def test_code_is_python_and_says_the_same_block(spec, end, add):
-    """The dates in the code are the block's, in UTC, with the end rather than a duration; the
-    amount is given.
+    """The code has the block's dates, in UTC, with the end rather than a duration, and the
+    amount.
     """
     tree = ast.parse(code := reservation_code(block_of(spec), "serve-model-ada"))
     (call,) = [

@@ -1,4 +1,4 @@
-"""What clients answer becomes plain values, and what they raise becomes what a student can act
+"""Clients' answers become plain values, and their exceptions become errors that a student can act
 on.
 """
 
@@ -106,9 +106,7 @@ POOL = "HTTPConnectionPool(host='chi.org', port=5000): Max retries exceeded with
     ],
 )
 def test_each_refusal_has_its_error(raised, expected, what):
-    """Kind, what was being done, and what the service said in a few words; an error is explained
-    once.
-    """
+    """Kind, action, and the service's reason in a few words; an error is explained once."""
     made = explain(raised, "reserving at CHI@TACC")
     assert type(made) is expected
     assert made.what.startswith("reserving at CHI@TACC: ")
@@ -293,8 +291,8 @@ def test_bookings_are_sorted_by_resource_and_unknown_nodes_cannot_be_reserved():
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=12), st.data())
 def test_as_many_virtual_machines_are_free_for_a_block_as_at_its_fullest_moment(free, data):
-    """Blazar counts them; the planner packs blocks into rooms, and must neither lose one nor
-    promise one too many.
+    """Blazar counts them; the planner packs blocks into rooms, and must show exactly the free
+    ones.
     """
     moments = [datetime(2026, 3, 2, hour, tzinfo=UTC) for hour in range(len(free) + 1)]
     spans = [

@@ -1,5 +1,5 @@
-"""From a calendar to a lease: what is chosen first, what a student can choose, and one lease for
-each part.
+"""From a calendar to a lease: the first choice, a student's choices, and one lease for each
+part.
 """
 
 import dataclasses
@@ -89,8 +89,8 @@ def test_the_first_free_block_of_the_best_machine_is_chosen(read, elapsed_s, hou
     ids=["taken", "maintenance", "all taken", "no site"],
 )
 def test_the_next_option_is_chosen_and_the_text_says_why(sites, read, taken, broken, option, said):
-    """With what changes for the lesson; with nothing to choose there is no code, no calendar file
-    and no lease.
+    """With the changes for the lesson; without a choice, code, calendar file and lease are
+    absent.
     """
     sites.taken, sites.broken = taken, broken
     chooser = read()
@@ -171,7 +171,7 @@ def test_a_machine_that_is_refused_is_passed_over_and_not_offered_again(read, si
 
 
 def test_a_silent_site_may_have_the_lease(read, sites):
-    """No second one is made unasked; what can be known is."""
+    """It makes a second lease only if asked, and reports all known facts."""
     sites("CHI@TACC").before = lambda _request: (_ for _ in ()).throw(
         ServiceBusyError("CHI@TACC is in maintenance")
     )

@@ -1,4 +1,4 @@
-"""A device reached from inside: files, jobs and what they wrote, in a home of the test's own."""
+"""A device reached from inside: files, jobs and their output, in the test's own home."""
 
 import os
 import sys
@@ -40,7 +40,7 @@ def test_files_travel_once_and_whole(device: Device, tmp_path: Path) -> None:
 def test_an_arrival_that_differs_is_refused_and_the_old_file_stays(
     device: Device, tmp_path: Path, monkeypatch
 ) -> None:
-    """A model that was cut short must not be loaded by anybody."""
+    """A truncated model must never be loaded."""
     model = tmp_path / "model.onnx"
     model.write_bytes(b"whole")
     device.bring([model])

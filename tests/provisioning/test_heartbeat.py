@@ -1,4 +1,4 @@
-"""Long work says that it goes on, in a log and on a terminal, and leaves nothing behind."""
+"""Long work shows that it continues, in a log and on a terminal, and leaves no thread."""
 
 import io
 import time

@@ -20,7 +20,7 @@ from tests.provisioning.conftest import COMMANDS
 
 
 def runs(pid: int) -> bool:
-    """Return whether a process runs; one that ended and was not waited for yet does not."""
+    """Return whether a process runs; a zombie does not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -29,9 +29,7 @@ def runs(pid: int) -> bool:
 
 @pytest.fixture
 def shell(memory, request):
-    """The machine: with this computer's util-linux, or with what a rehearsal on a Mac offers in its
-    place.
-    """
+    """The machine: with this computer's util-linux, or with a Mac rehearsal's replacement."""
     machine = memory.folder_shell
     if getattr(request, "param", "") == "stand-ins":
         machine.offered = machine.home.parent / "stand-ins"

@@ -1,6 +1,6 @@
-"""Lease, server, floating IP, SSH: what is taken, what is not, and what is said.
+"""Lease, server, floating IP, SSH: which existing ones set-up uses, and its messages.
 
-What a run does about each fault of a testbed, ``lab/test_faults.py`` shows with unmodified
+``lab/test_faults.py`` shows a run's reaction to each fault of a testbed, with unmodified
 python-chi.
 """
 
@@ -46,7 +46,7 @@ def failure_of(run) -> errors.ProvisioningError:
     ids=["somebody else's and an ended one", "in ERROR", "tomorrow", "with only a floating IP"],
 )
 def test_a_lease_that_cannot_be_used_says_why_at_once(memory, make_run, clock, leases, kind, says):
-    """python-chi's wait returns normally on ERROR, and an hour of waiting helps nobody."""
+    """python-chi's wait returns normally on ERROR, and an hour of waiting would be useless."""
     for name, changes in leases:
         memory.give_lease(name, **changes)
     error = failure_of(make_run(only=BOOT))
@@ -77,8 +77,8 @@ def test_the_active_one_of_several_leases_is_taken_and_one_that_starts_soon_wait
 
 @pytest.mark.parametrize("label", ["serve-model-bob", ""], ids=["a classmate's", "nobody's"])
 def test_an_idle_address_without_our_name_is_not_taken(memory, make_run, label):
-    """In a class's project it may have been allocated by somebody a second ago; the way out names
-    the sweep.
+    """In a class's project another student may have allocated it a second ago; the fix names the
+    sweep.
     """
     memory.give_lease(NAME)
     memory.pool = 0

@@ -111,8 +111,8 @@ def test_every_port_that_a_lesson_of_the_part_names_is_known(part) -> None:
 
 
 def test_all_ports_come_here_and_the_links_lead_to_them(open_tunnel, jupyter) -> None:
-    """Jupyter's opens the next lesson over there; one that comes before its service costs a failed
-    page, no tunnel.
+    """Jupyter's link opens the next lesson on the machine; a link opened before its service runs
+    costs a failed page, not the tunnel.
     """
     tunnel = open_tunnel()
     rows = {row.port: row for row in tunnel.rows}
@@ -128,8 +128,8 @@ def test_all_ports_come_here_and_the_links_lead_to_them(open_tunnel, jupyter) ->
 
 
 def test_what_is_taken_here_is_left_alone(open_tunnel, jupyter) -> None:
-    """Another program has the usual ports, as `make lab` has 8888: free ones are taken, and the
-    table says which.
+    """Another program has the usual ports, as `make lab` has 8888: the tunnel takes free ones, and
+    the table shows them.
     """
     with answering(PORTS[0] + reach.OFFSET, "somebody else"):
         rows = {row.port: row.local for row in open_tunnel().rows}
@@ -182,8 +182,8 @@ def test_a_tunnel_ends_with_its_process_however_that_ends(node, jupyter, tmp_pat
 def test_a_key_that_does_not_open_the_machine_is_named(
     node, open_tunnel, tmp_path, key, passphrase
 ) -> None:
-    """Another machine's, one with a passphrase, one that is not there: which was tried, and what to
-    do.
+    """Another machine's key, one with a passphrase, a missing one: the message names the tried key,
+    and the fix.
     """
     private_key = node.key if passphrase else asyncssh.generate_private_key("ssh-ed25519")
     if key != "none":

@@ -16,7 +16,7 @@ from provisioning.testbed.surroundings import CALENDAR_NAME, WallClock, site_clo
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """A folder of its own; whatever was started there is stopped afterwards."""
+    """A new folder; all processes started there are stopped afterwards."""
     monkeypatch.setenv("REHEARSAL_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("REHEARSAL_USER", raising=False)
     yield tmp_path / "home"
@@ -51,13 +51,13 @@ def test_a_machine_has_the_commands_that_the_course_knows_of_its_image(image: st
 
 @pytest.mark.parametrize("image", images.names())
 def test_the_rehearsals_own_table_agrees_with_the_courses(image: str) -> None:
-    """It stands for itself, so that the package needs no course; what both know is the same."""
+    """The package has its own table, so that it needs no course; the common facts are the same."""
     shipped = chameleon_rehearsal.Software.read()
     assert shipped.commands(image) == images.commands(image)
 
 
 def test_on_chameleon_the_first_cell_says_what_is_wrong_with_the_site(monkeypatch) -> None:
-    """What the lesson's own calls would tell in a traceback."""
+    """The lesson's own calls would show this as a traceback."""
     monkeypatch.delenv("REHEARSAL_PORTS", raising=False)
     monkeypatch.setenv("OS_ACCESS_TOKEN", "real")
     monkeypatch.setenv("OS_REGION_NAME", "CHI@UC")

@@ -1,4 +1,6 @@
-"""Everything is given back, and what was left is found, with its age, and never somebody else's."""
+"""Everything is given back. Remaining resources are found, with their age, and never another
+person's.
+"""
 
 import dataclasses
 from datetime import timedelta
@@ -49,8 +51,8 @@ def test_all_kinds_are_gone_and_a_second_release_has_nothing_to_do(run, memory, 
     ("label", "left"), [("", 0), ("serve-model-bob", 1)], ids=["by hand", "a classmate's by now"]
 )
 def test_an_address_without_our_label_goes_only_with_our_machine(run, memory, go, label, left):
-    """Made by hand in the web page, it is known only while the server is there, and must not be
-    left behind.
+    """If it was made by hand on the web page, it is known only while the server exists, so it must
+    be released too.
     """
     memory.address_list = [dataclasses.replace(a, label=label) for a in memory.address_list]
     if label:
@@ -132,7 +134,7 @@ def test_survey_tells_orphans_from_what_is_in_use(memory, clock):
 
 
 def test_sweep_deletes_orphans_only(memory, clock):
-    """What is in use stays, and so does what became used after the list was made; 'ada' is not
+    """Resources in use stay, also those that became used after the list was made; 'ada' is not
     'adam'.
     """
     now = clock.now()

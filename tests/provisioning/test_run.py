@@ -1,5 +1,5 @@
-"""A plan is worked off: side by side, resumable, stoppable, and never waiting for an event that
-does not come.
+"""A run carries out a plan side by side, can be resumed and stopped, and waits only for events that
+come.
 """
 
 import dataclasses
@@ -82,8 +82,8 @@ def nothing(_context) -> dict:
     ids=lambda value: getattr(value, "name", value),
 )
 def test_every_list_of_steps_can_run_and_waits_for_nothing_in_the_background(part, option):
-    """Each step stands after what it needs; images and execution providers are gigabytes that
-    nothing waits for.
+    """Each step comes after its prerequisites; no step waits for the gigabytes of images and
+    execution providers.
     """
     steps = steps_for(load_spec(part), option)
     setup_plan = plan(steps)
@@ -119,8 +119,8 @@ def test_independent_steps_are_really_at_once(run_steps):
 
 
 def test_a_failure_blocks_only_what_needs_it(run_steps):
-    """The other branch goes on with what earlier steps found, and each blocked step says what it
-    waits for.
+    """The other branch continues with the results of earlier steps, and each blocked step names the
+    step it waits for.
     """
 
     def bad(_context):
@@ -180,9 +180,7 @@ def test_busy_services_are_asked_again_and_others_are_not(run_steps):
 
 
 def test_leaving_the_loop_stops_what_runs(run_steps):
-    """A cell that is interrupted leaves no thread behind, begins nothing new, and can be run
-    again.
-    """
+    """An interrupted cell leaves no thread, begins nothing new, and can be run again."""
     endless = step("endless", lambda c: c.until(lambda: None, "nothing"), timeout_s=10**9)
     run = run_steps(endless, step("next", lambda _c: {}, "endless"))
     for event in run.events():
@@ -260,7 +258,7 @@ def test_two_goes_at_once_make_one_of_everything(run, memory):
 
 
 def test_a_running_step_grows_older_without_events_and_says_each_thing_once(run, clock):
-    """Elapsed is what the last event said, and what has passed since."""
+    """The elapsed time is the last event's plus the time since then."""
     row, looks = run.rows["server"], []
 
     def look(event):
@@ -283,9 +281,7 @@ def test_a_running_step_grows_older_without_events_and_says_each_thing_once(run,
 
 
 def test_facts_are_on_disk_when_update_returns_and_only_the_owner_reads_them(tmp_path: Path):
-    """Of a process killed right after it, ``lab/test_parts.py`` tells; a link in it holds a
-    token.
-    """
+    """``lab/test_parts.py`` tests a process killed right after it; a link in it holds a token."""
     record = Record(tmp_path / "s.json")
     record.update("work", state="running", remember={"known": "a-1"})
     with pytest.raises(TypeError):

@@ -66,7 +66,7 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Service:
 
 
 def test_a_command_longer_than_any_turn_runs_once_and_ends_with_its_own_code(service: Service):
-    """No exit code means 'ask again': neither a failure nor a second start."""
+    """A missing exit code means 'ask again', not a failure and not a second start."""
     command = "echo begun >> begun; echo one; sleep 2.2; echo two >&2; exit 3"
     done = service.shell.run(command, timeout_s=20)
     assert (done.exit_code, done.output.split()) == (3, ["one", "two"])

@@ -1,4 +1,4 @@
-"""What the set-up puts on a machine, what it only begins, and what is nobody else's business.
+"""The software that set-up installs, the downloads that it only starts, and the private files.
 Commands run for real.
 """
 
@@ -15,8 +15,8 @@ def log_of(run) -> str:
 
 
 def test_what_is_fetched_in_the_background_holds_up_nothing(memory, make_run, course):
-    """The step ends at once; the job goes on over there, is not doubled, and begins again after a
-    failure.
+    """The step ends at once; the job continues on the machine, runs only once, and starts again
+    after a failure.
     """
     memory.give_lease("serve-model-ada")
     home = memory.folder_shell.home

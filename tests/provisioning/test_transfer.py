@@ -1,5 +1,5 @@
-"""What a machine has comes home, what is made at home is there, and a machine with results is not
-deleted.
+"""A machine's results are copied to this computer, this computer's files to the machine, and a
+machine with results is not deleted.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ NAME = "serve-model-ada"
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look for what was deleted at once."""
+    """Look for deleted resources at once."""
     monkeypatch.setattr(lab, "poll_s", lambda: 0.01)
 
 
@@ -161,7 +161,7 @@ def test_what_is_saved_at_home_after_it_was_sent_is_no_news_of_the_machine(
 
 
 def test_a_machine_names_no_place_outside_its_folders(home, shell):
-    """It may be another's by now: what it lists is not believed."""
+    """It may be another's by now, so its list is not trusted."""
 
     class Lies(FolderShell):
         def run(self, command, **how):
@@ -205,7 +205,7 @@ def test_release_refuses_while_something_is_only_there(memory, workspace):
 
 
 def test_release_asks_first_where_nothing_was_measured(memory, workspace):
-    """Running all cells never ends a lease that has brought nothing; who is sure says so."""
+    """Running all cells never ends a lease without results; a student who is sure must say so."""
     memory.give_lease(NAME)
     with pytest.raises(errors.NotMeasuredError, match=r"so the lease is kept(.|\n)*`sure=True`"):
         lab.give_back("model", memory, measured=False)
@@ -234,8 +234,8 @@ LOSSES = {
 def test_what_was_measured_is_at_home_and_pull_says_what_is_missing(
     memory, workspace, monkeypatch, loss
 ):
-    """The line is cut in a model's second part: no file has its name yet; then the machine goes, or
-    is reached anew.
+    """The line is cut in a model's second part: no file has its name yet; then the machine
+    disappears, or is reached again.
     """
     changes, lesson_error, pull_report = LOSSES[loss]
     path = "workspace/models/int8.onnx"
@@ -285,7 +285,9 @@ def test_what_was_measured_is_at_home_and_pull_says_what_is_missing(
 
 
 def test_nothing_is_pushed_to_a_machine_that_is_not_there(memory):
-    """Pulling from one that never was is no error, since there is nothing to lose; pushing is."""
+    """Pulling from a machine that never existed is allowed, since no result can be lost; pushing is
+    an error.
+    """
     lines: list[str] = []
     assert not lab.pull("model", memory, say=lines.append).anything
     assert "nothing to bring home" in lines[0]

@@ -152,7 +152,7 @@ def test_a_stanza_names_number_kind_and_gpus(name: str, group: str, says: str, t
 
 
 def test_a_stanza_with_a_further_field_is_refused(tmp_path: Path):
-    """A passive group answers nobody."""
+    """A passive group answers no requests."""
     group = "instance_group [ { count: 1 kind: KIND_GPU gpus: [ 0 ] passive: true } ]"
     with pytest.raises(ValueError, match="it has passive"):
         message("gpus.stanza", json.dumps({"one": group}), tmp_path / "stanzas.json")

@@ -1,5 +1,5 @@
-"""What every question promises: a stub earns nothing, a solution everything, and each case and rule
-has its say.
+"""Every question's promises: a stub earns nothing, a solution everything, and each case and rule
+gives its message.
 """
 
 import inspect
@@ -35,8 +35,8 @@ BY_RULES = [id for id, (_, asked) in ASKED.items() if asked.values.get("rules")]
 
 
 def slips_of(lesson: Lesson) -> Iterator[ParameterSet]:
-    """Yield slips that newcomers plausibly make, as they lie beside a lesson's questions: lesson,
-    function, what is wrong, edits of the solution.
+    """Yield plausible slips of newcomers, from the file beside a lesson's questions: lesson,
+    function, fault, edits of the solution.
     """
     path = lesson.folder / "slips.toml"
     if not path.is_file():
@@ -77,8 +77,8 @@ def test_each_question_has_its_cell(lesson: Lesson):
 
 @pytest.mark.parametrize("id", FUNCTIONS)
 def test_a_stub_is_unanswered_and_the_solution_is_right(id: str, questions):
-    """By its cell alone, with what the grader's machine has; and doing nothing, or returning what
-    came in, is not.
+    """From its cell alone, with the grader's packages; a function that does nothing or returns its
+    input is not right.
     """
     asked = questions[id]
     arguments = [case["args"] for case in asked.cases]
@@ -149,7 +149,7 @@ def test_each_rule_speaks_when_it_alone_is_broken(id: str):
 
 @pytest.mark.parametrize("id", FUNCTIONS)
 def test_no_hint_is_the_answer(id: str, questions):
-    """Code that stands in a hint, made the function's body, earns nothing."""
+    """Code from a hint, used as the function's body, earns nothing."""
     lesson, asked = ASKED[id]
     cases = questions[id].cases
     signature = inspect.signature(solutions(lesson)[id])
@@ -179,8 +179,8 @@ def slipped(asked: Question, edits: list[str]) -> judged.Verdict:
 def test_a_slip_is_refused_by_a_sentence_about_it(
     lesson: Lesson, name: str, wrong: str, edits: list[str], questions
 ):
-    """Its first wrong case's own, or a general one; ``pytest -s`` prints each slip with what is
-    said to it.
+    """Its first wrong case's own message, or a general one; ``pytest -s`` prints each slip with its
+    message.
     """
     of_lesson = [questions[id] for id in written(lesson)]
     (asked,) = [question for question in of_lesson if question.name == name]
@@ -257,7 +257,7 @@ def _spoilt(value: Any) -> Any:
 
 
 def _breaking(asked: Asked, name: str, wanted: Any) -> Any:
-    """Return a value of a fact that breaks one rule about it, and no rule before it."""
+    """Return a value of a fact that breaks one rule about it, but no earlier rule."""
     good = asked.good[name]
     if not isinstance(wanted, dict):
         broken = not good if isinstance(good, bool) else _spoilt(good)

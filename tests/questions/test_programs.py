@@ -78,7 +78,7 @@ def rows(kind: str, alike: dict[str, list[str]]) -> list:
 
 
 def test_each_program_has_its_honest_forms_and_its_slips():
-    """And what keeps it from being asked speaks first."""
+    """The first message names the fault that prevents the requests."""
     assert set(FORMS) == set(PROGRAMS)
     assert {asked.rules[0][0] for asked in PROGRAMS.values()} == {"lost"}
 
@@ -98,6 +98,6 @@ def test_a_slip_is_told_by_the_property_that_it_lacks(id: str, slip: list[str]):
 
 @pytest.mark.parametrize("id", PROGRAMS)
 def test_what_still_holds_the_stub_is_not_judged(id: str):
-    """It is open, and not wrong."""
+    """It is open rather than wrong."""
     with pytest.raises(NotImplementedError):
         PROGRAMS[id].read({"program.py": f"raise NotImplementedError({STUB!r})"})

@@ -1,4 +1,4 @@
-"""What is read of configurations: other words for the same count as well, and faults are named."""
+"""Reading configurations: other spellings of the same settings count too, and faults are named."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from labs.workspace import STUB
 
 def test_a_configuration_is_read_by_tritons_own_grammar(tmp_path: Path) -> None:
     """A platform is a backend by its older name, messages may be written in two ways, a typing
-    error is told, and advice follows only what is right.
+    error is reported, and only right configurations get advice.
     """
     path = tmp_path / "config.pbtxt"
     path.write_text(
@@ -35,7 +35,7 @@ def test_a_configuration_is_read_by_tritons_own_grammar(tmp_path: Path) -> None:
 
 
 def test_what_still_holds_the_stub_is_not_judged(tmp_path: Path) -> None:
-    """It is open, and not wrong."""
+    """It is open rather than wrong."""
     (tmp_path / "config.pbtxt").write_text(f"# {STUB}\n")
     with pytest.raises(NotImplementedError):
         config(tmp_path / "config.pbtxt")

@@ -1,5 +1,5 @@
-"""What a lesson's table allows, its check accepts, and no message shows a figure that keeps the
-limit it speaks of.
+"""A check accepts all that its lesson's table allows, and a message never shows a figure within its
+limit.
 
 The lessons' own cells make the tables here, from records that are drawn near the limits.
 """
@@ -217,7 +217,7 @@ def test_the_network_that_the_table_allows_is_accepted(seed: int):
 
 
 def test_the_lesson_s_text_states_the_limits():
-    """The limits by which both networks are judged stand in the text that asks for them."""
+    """The question's text contains the limits by which both networks are judged."""
     (text,) = (
         cell.source
         for cell in build(SOURCES["architecture"]).cells
@@ -292,9 +292,7 @@ def test_a_recommendation_that_the_server_s_table_allows_is_accepted(seed: int):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_recommendation_that_the_device_s_table_allows_is_accepted(seed: int):
-    """Options that the table does not show take no part, though the same machine has measured
-    them.
-    """
+    """Options outside the table are ignored, although the same machine has measured them."""
     random, device = np.random.default_rng(seed), target("device")
     board = {"cpu_model": "Cortex-A76", "architecture": "aarch64"}
     entries = Entries().in_full("edge-fp32", 0.011, 81, 90, 9_000_000, 1000, machine=board)

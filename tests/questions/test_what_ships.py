@@ -1,4 +1,4 @@
-"""What students get answers nothing: no published file, text in one, or text that a published
+"""Students' files contain no answers: no file, no text in a file, and no text that a published
 function returns.
 """
 
@@ -249,6 +249,6 @@ def test_nothing_that_ships_earns_a_point(id: str):
 
 
 def test_no_model_ships_that_a_question_asks_for():
-    """Weights ship, and a question about an ONNX file wants one that its lesson makes."""
+    """Weights ship, but a question about an ONNX file requires one that its lesson makes."""
     assert any(map(is_model, FILES.values()))
     assert [name for name in student_files(PROJECT_DIR) if name.endswith(".onnx")] == []

@@ -1,5 +1,5 @@
-"""What comes with the checkout, and what is fetched: checked by its hash, made usable, kept;
-refused in words.
+"""Files of the checkout and fetched files: checked by their hash, made usable, kept; refusals have
+a sentence.
 """
 
 import dataclasses
@@ -48,7 +48,7 @@ def collected() -> Iterator[None]:
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder; breaks off as many answers as it is told to."""
+    """Serves a folder; breaks off a given number of answers."""
 
     #: Answers that end after half of the file, from now on.
     broken = 0
@@ -98,8 +98,8 @@ JPEG = b"\xff\xd8\xff"
 
 
 def food11(leave_out: str = "none", **more: bytes) -> bytes:
-    """Return a small Food-11: two splits flat, as it is published, one sorted; and what systems add
-    to archives.
+    """Return a small Food-11: two splits flat, as it is published, one sorted, and files that
+    systems add to archives.
     """
     more |= {"Food-11/labels.csv": b"x", "__MACOSX/training/._3_17.jpg": b"x"}
     content = io.BytesIO()
@@ -133,8 +133,8 @@ def pin_model(monkeypatch: pytest.MonkeyPatch, name: str, content: bytes) -> Non
 
 
 def test_food11_is_fetched_once_and_sorted(zipped: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    """`labs.data.dataset` reads it; what was trusted is said with its hash, and no text holds the
-    address's token.
+    """`labs.data.dataset` reads it; a message names the trusted file with its hash, and texts leave
+    out the address's token.
     """
     folder = assets.dataset("food11")
     for split in SPLITS:
@@ -279,8 +279,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_without_a_name_one_gets_the_courses_pair(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The small ones, and both real ones where an address is set: a model knows only images of its
-    own kind.
+    """The small pair, and the real pair if an address is set, because a model fits only its own
+    kind of images.
     """
     assert assets.dataset() == checkout / "food11-mini"
     assert assets.model() == checkout / "models/food11-mini-mobilenetv2.safetensors"
@@ -322,7 +322,7 @@ def test_a_changed_data_set_is_not_handed_over(checkout: Path, change, message: 
     ],
 )
 def test_a_name_that_gives_nothing_says_what_would(checkout: Path, ask, message: str) -> None:
-    """Misspelt, unknown, of the other kind, and not yet to be fetched."""
+    """A name that is misspelt, unknown, of the other kind, or without an address."""
     with pytest.raises(AssetError, match=message):
         ask(checkout)
 

@@ -33,7 +33,7 @@ def test_without_a_gpu_a_script_runs_in_this_environment(
 def test_the_best_environment_of_a_gpu_is_named(
     able, expected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """TensorRT's before CUDA's; none where the machine has no GPU."""
+    """TensorRT's before CUDA's; the machine's own Python if it has no GPU."""
     verdicts = [
         Capability(name, name in able, "said", "" if name in able else "instead")
         for name in cli.OF_GPU

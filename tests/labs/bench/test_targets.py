@@ -87,8 +87,8 @@ def test_providers_are_read_from_a_real_run(files) -> None:
 
 
 def test_threads_are_those_of_the_runtime_unless_somebody_chose(files) -> None:
-    """Left alone, ONNX Runtime takes a thread for each physical core, and the record says how many
-    those are.
+    """By default, ONNX Runtime uses a thread for each physical core, and the record holds their
+    number.
     """
     assert bench.describe(open_model(files["onnx"])).threads.intra_op == physical_core_count()
     assert (
@@ -116,8 +116,8 @@ def test_two_hardware_threads_of_a_core_count_once(tmp_path: Path, monkeypatch) 
 def test_a_module_is_asked_for_its_file_and_a_session_from_bytes_has_its_content_hashed(
     files,
 ) -> None:
-    """What does not know its file says exactly what it runs; said once, it is remembered for that
-    object alone.
+    """A target without a known file must name exactly what it runs; one description is remembered
+    for that object alone.
     """
     content = files["onnx"].read_bytes()
     described = bench.describe(ort.InferenceSession(content, providers=["CPUExecutionProvider"]))
@@ -134,7 +134,7 @@ def test_a_module_is_asked_for_its_file_and_a_session_from_bytes_has_its_content
 
 @pytest.mark.parametrize("wrong", ["model.onnx", Path("model.onnx"), 3, None])
 def test_what_cannot_be_called_is_no_target(wrong) -> None:
-    """A path handed over by mistake is answered with what is wanted instead."""
+    """If a path is passed by mistake, the message names the required object."""
     with pytest.raises(bench.UnknownTargetError, match=r"onnxruntime\.InferenceSession"):
         bench.latency(wrong, option="x")
 

@@ -17,8 +17,8 @@ ONE = np.zeros((1, 3, 224, 224), np.float32)
 
 
 def test_warm_up_waits_for_a_slow_start(fake_model, fake_clock) -> None:
-    """It ends only after two blocks that agree; a model that keeps getting slower is given up on
-    after the limit.
+    """It ends only after two blocks that agree; for a model that becomes slower and slower, it ends
+    at the limit.
     """
     model = fake_model(itertools.chain([5.0], [0.05] * 5, [0.02] * 5, itertools.repeat(0.01)))
     warming = warm_up(model, ONE, clock=fake_clock)
@@ -175,7 +175,7 @@ def test_a_lone_record_has_no_ratio(fake_model, fake_clock) -> None:
 def test_a_fall_back_is_never_recorded_under_the_wrong_name(
     fake_model, fake_clock, monkeypatch
 ) -> None:
-    """What the CPU ran in silence is named so, and said aloud."""
+    """If the CPU ran a model without a message, the record names the CPU, and a warning says so."""
     asked = {"provider": "CUDAExecutionProvider"}
     model = fake_model(itertools.repeat(0.01), **asked)
     on_cpu = replace(bench.describe(model), providers_used={"CPUExecutionProvider": 56})

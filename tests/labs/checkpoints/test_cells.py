@@ -1,5 +1,5 @@
-"""A function out of its own cell: as the grader has it, and refused at home where the grader could
-not call it.
+"""A function from its own cell, as the grader has it: the student's check refuses a cell that the
+grader could not run.
 """
 
 import sys
@@ -18,7 +18,7 @@ MIDDLE = "def middle(low, high):\n    return (low + high) / 2"
 
 
 def function_of(*cells: str, name: str = "middle"):
-    """Return the function that cells of a notebook leave behind."""
+    """Return the function that a notebook's cells define."""
     shell = InteractiveShell()
     for cell in cells:
         shell.run_cell(cell).raise_error()
@@ -47,7 +47,7 @@ def function_of(*cells: str, name: str = "middle"):
     ],
 )
 def test_what_the_check_keeps_is_what_the_grader_can_call(toys, cells: tuple[str, ...]):
-    """Helpers and imports with it, whatever else stands in the cell."""
+    """Helpers and imports come with it, beside any other code in the cell."""
     assert ": right" in repr(check("toy.middle", function_of(*cells)))
     answer = ledger().answer("toy.middle")
     assert call(alone(answer["source"], "middle"), [[0, 4]]) == [{"value": 2.0}]
@@ -105,8 +105,8 @@ def test_what_the_check_keeps_is_what_the_grader_can_call(toys, cells: tuple[str
 def test_what_the_grader_would_miss_is_said_at_once(
     toys, monkeypatch, cells: tuple[str, ...], says: str
 ):
-    """Right here and nothing there would else be learned from a grade; and what it could not call,
-    it is not given.
+    """Otherwise, students would learn only from a grade that their function does not run in the
+    grader. The grader gets no function that it could not call.
     """
     for name in ("torch", "torch.nn"):  # at home there is a torch; importing it takes seconds
         monkeypatch.setitem(sys.modules, name, sys.modules.get(name) or ModuleType(name))

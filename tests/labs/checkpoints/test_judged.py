@@ -1,5 +1,5 @@
-"""What a function did, called as the grader calls it, and what facts are held to: a wrong one gets
-its sentence.
+"""Verdicts on functions, called as the grader calls them, and on facts: each wrong one gets its
+sentence.
 """
 
 import json
@@ -148,7 +148,7 @@ def test_something_is_said_about_every_wrong_result(came, expected):
     ],
 )
 def test_the_first_case_that_fails_speaks_and_shows_its_call(place, came, says, returned):
-    """With what came and what was expected; the cases behind it are not looked at."""
+    """With the found and the expected result; later cases are not checked."""
     cases_behind = len(CASES) - place - 1
     outputs = [*RIGHT[:place], came, *[{"value": None}] * cases_behind]
     verdict = judge("f", CASES, outputs)
@@ -274,7 +274,7 @@ def test_capitals_and_spaces_of_a_word_are_forgiven(form, value, kept):
     ],
 )
 def test_what_a_function_takes_or_returns_has_a_form_in_json(value, kept):
-    """What has none is named by its type."""
+    """A value without this is named by its type."""
     assert json.dumps(encode(value), allow_nan=False) == json.dumps(kept)
 
 

@@ -1,4 +1,4 @@
-"""The verbs in a notebook: what they write down, what they show, and what they leave alone."""
+"""The verbs in a notebook: their records, their output, and the things that they leave alone."""
 
 import functools
 from collections.abc import Callable
@@ -49,7 +49,7 @@ def measure(entries) -> Callable[..., None]:
 
 
 def returning(what: str, given: str = "low, high") -> object:
-    """Return a function that returns what is said, as a cell of its own has it."""
+    """Return a function that returns a given value, as from its own cell."""
     return in_a_cell(f"def middle({given}):\n    return {what}")
 
 
@@ -107,16 +107,14 @@ def test_the_last_right_try_counts_and_a_wrong_one_behind_it_says_so():
 
 
 def test_a_students_own_exception_is_shown_to_the_student_only():
-    """Type and message on the card, the type alone in what is kept and handed in."""
+    """Type and message are on the card; only the type is stored and handed in."""
     broken = in_a_cell("def middle(low, high):\n    raise ZeroDivisionError('my own words')")
     assert "It stops with ZeroDivisionError: my own words" in check("toy.middle", broken).html
     assert ledger().answer("toy.middle")["outputs"] == [{"raised": "ZeroDivisionError"}] * 2
 
 
 def test_a_file_is_read_and_its_facts_are_written_down(tmp_path):
-    """Looking at it again writes nothing of another kind; one that is not there writes nothing at
-    all.
-    """
+    """A second look writes the same kind of entry; a missing file writes no entry."""
     path = tmp_path / "notes.txt"
     for absent in (..., None, path):
         assert "not answered yet" in repr(check("toy.file", absent))
@@ -165,7 +163,7 @@ def test_a_file_that_cannot_be_read_is_said_and_not_written_down(
 
 
 def test_an_answer_is_kept_as_plain_json_and_judged_by_the_records(measure):
-    """numpy's values are what students have in hand; capitals are forgiven."""
+    """Students often pass numpy's values; capitals are accepted."""
     given = {"choice": np.str_(" A "), "why": "it is fast"}
     assert "something has to run first" in repr(check("toy.pick", given))
     assert ledger().answer("toy.pick") == {"choice": "a", "why": "it is fast"}
@@ -186,8 +184,8 @@ def test_an_answer_is_kept_as_plain_json_and_judged_by_the_records(measure):
     ],
 )
 def test_an_answers_stub_or_another_form_is_not_written_down(given, says):
-    """An untouched lesson leaves no answers behind; an exception would be a page of code that is
-    not the student's.
+    """An untouched lesson records no answers; an exception would show a page of code that is not
+    the student's.
     """
     assert says in repr(check("toy.pick", given))
     assert list(ledger()) == []
@@ -200,7 +198,9 @@ def test_a_question_that_is_not_there_is_answered_with_the_nearest_one():
 
 
 def test_a_box_writes_the_prediction_down_and_lets_it_be_changed_until_it_is_measured(measure):
-    """What is wrong stays in the field to be mended; after the measurement the box is closed."""
+    """A wrong number stays in the field, so that students can correct it; after the measurement the
+    box is closed.
+    """
     box = predict("toy.guess", p50=..., p95=...)
     assert "predict('toy.guess', p50=…, p95=…)" in repr(box)
     assert {"text/html", "text/plain", "application/vnd.jupyter.widget-view+json"} <= set(
@@ -245,7 +245,7 @@ def test_a_box_writes_the_prediction_down_and_lets_it_be_changed_until_it_is_mea
     ],
 )
 def test_a_prediction_of_another_form_is_not_written_down(values, says):
-    """It would be the last word before the measurement, and worth nothing; the message names the
+    """It would be the last entry before the measurement, without a point; the message names the
     field.
     """
     card = repr(predict("toy.guess", **values))
@@ -255,8 +255,8 @@ def test_a_prediction_of_another_form_is_not_written_down(values, says):
 
 
 def test_nobody_runs_past_a_prediction(measure):
-    """One sentence says what comes first; whoever has measured already is not kept from the rest of
-    the lesson.
+    """One sentence names the first step; students who have measured already can go on with the
+    lesson.
     """
     with pytest.raises(NotThereYetError) as caught:
         predicted("toy.guess")
@@ -322,8 +322,8 @@ TYPED = {
     ],
 )
 def test_a_typed_number_is_read_as_it_is_meant_or_refused(unit, typed, meant):
-    """A comma before three digits separates thousands, unless only 0 stands before it; any other is
-    a decimal comma.
+    """A comma before three digits separates thousands, unless only 0 precedes it; any other is a
+    decimal comma.
     """
     if meant is None:
         with pytest.raises(ValueError, match=r"is not a number|nothing is typed"):
@@ -334,7 +334,7 @@ def test_a_typed_number_is_read_as_it_is_meant_or_refused(unit, typed, meant):
 
 @pytest.mark.parametrize("unit", sorted(UNITS))
 def test_every_unit_that_the_course_asks_for_may_be_typed_behind_the_number(unit):
-    """A student types what stands in the label."""
+    """A student types the label's text."""
     assert number(f"2 {unit}", unit) == 2
 
 
@@ -404,8 +404,8 @@ def test_a_lesson_without_its_file_stops_with_a_link(toy, shown):
 def test_cells_behind_a_lesson_that_could_not_begin_end_with_one_sentence(
     toy, shown, monkeypatch, capsys
 ):
-    """It names the error, and what to make first; once the lesson begins, errors look as they
-    always do.
+    """It names the error, and the first missing step; once the lesson begins, errors look as
+    usual.
     """
     shell = InteractiveShell()
     monkeypatch.setattr("IPython.get_ipython", lambda: shell)
@@ -434,8 +434,8 @@ def test_cells_behind_a_lesson_that_could_not_begin_end_with_one_sentence(
 
 
 def test_a_lesson_that_was_begun_says_where_to_go_on(toy, shown):
-    """Before anything is done, it says that it is ready; later, which question comes next, and what
-    a restart takes.
+    """At first it says that the lesson is ready; later it names the next question, and the cells to
+    run after a restart.
     """
     (workspace_dir() / "models").mkdir(parents=True)
     (workspace_dir() / "models" / "made.onnx").touch()
@@ -452,7 +452,7 @@ def test_a_lesson_that_was_begun_says_where_to_go_on(toy, shown):
 
 
 def test_a_prediction_that_came_too_late_is_not_gone_back_to(toy, entries):
-    """It stays as it is; everything else that is wrong can be mended."""
+    """It stays as it is; students can correct all other mistakes."""
     entries.answered("toy.middle", {"outputs": [{"value": 2.0}, {"value": -1.0}]})
     entries.observed("file.toy.file", {"lines": 1})
     assert "#cell-id=toy-file" in first_cell.next_step(toy, entries.records)

@@ -77,7 +77,7 @@ PICK = {"choice": "a", "why": "it is fast"}
     ],
 )
 def test_an_answer_stays_right_that_was_right_when_it_was_given(steps, state, says, toys, entries):
-    """By the records that stood before it; otherwise by those of now."""
+    """By the records before it; without these, by the present ones."""
     for step in steps:
         if isinstance(step, dict):
             entries.answered("toy.pick", step)
@@ -161,7 +161,7 @@ def test_an_entry_that_is_none_costs_nothing_else(toys, junk):
 
 
 def test_rows_have_the_lessons_order_and_a_hint_until_it_is_right(entries):
-    """Of the course as it is: nothing is earned, nothing is failed, and nothing is hidden."""
+    """For the present course: all rows are open and public."""
     rows = public_rows(Records(), lessons())
     questions = [asked for lesson in lessons() for asked in of_lesson(lesson.id)]
     assert [row.id for row in rows] == [asked.id for asked in questions]

@@ -1,4 +1,4 @@
-"""Readers of facts: what a ledger, a site or a file says, for rules to judge."""
+"""Readers of facts from a ledger, a site or a file, for rules to judge."""
 
 import json
 from importlib import import_module
@@ -95,9 +95,7 @@ def raced() -> Entries:
 
 
 def batched() -> Entries:
-    """Return a ledger in which Triton put sixteen clients' photos together with the stanza, and not
-    without it.
-    """
+    """Return a ledger in which Triton batched sixteen clients' photos only with the stanza."""
     entries = Entries()
     stages = dict.fromkeys(("queue_s", "input_s", "infer_s", "output_s"), 0.01)
     for option, batches in (("on", {"4": 2, "16": 4}), ("off", {"1": 72})):
@@ -237,8 +235,8 @@ def boarded(chosen: str, photos: int = 1000, **machine: object) -> Entries:
     ],
 )
 def test_a_ledger_is_read_as_it_stands(reader: str, entries: Entries, facts: dict | str):
-    """The newest counts, figures stand beside those that are quoted, and what is missing is
-    said.
+    """The newest record counts, figures appear beside the quoted ones, and a message names missing
+    records.
     """
     module, _, function = reader.partition(":")
     read = getattr(import_module(f"labs.checkpoints.reads.{module}"), function)
@@ -252,7 +250,7 @@ def test_a_ledger_is_read_as_it_stands(reader: str, entries: Entries, facts: dic
 
 
 def test_a_template_is_filled_in_and_read(tmp_path: Path):
-    """Each placeholder arrives where it belongs; what is not said has Ray's default."""
+    """Each placeholder reaches its own field; omitted fields have Ray's default."""
     facts = team_template(Path(__file__).with_name("team.yaml"))
     for name in ("name", "route", "model", "queued", "least", "most"):
         assert facts[name] == facts[f"asked_{name}"]
@@ -300,7 +298,7 @@ def compile_rules(facts: dict) -> str:
 def test_each_argument_of_the_export_that_is_dropped_or_changed_has_its_message(
     tmp_path: Path, argument: str, other: str, says: str
 ):
-    """At home and in the grader, which reads the same file with nothing but its graph."""
+    """In the student's check and in the grader, which reads only the graph of the same file."""
     source = exporting_source()
     assert argument in source
     path = run_export(source.replace(argument, other, 1).replace("\n    ,", ""), tmp_path)

@@ -1,4 +1,4 @@
-"""What the toy lesson's questions read; ``toys.json`` has one of each kind, as the builder ships
+"""Readers of the toy lesson's questions; ``toys.json`` has one of each kind, as the builder ships
 them.
 """
 

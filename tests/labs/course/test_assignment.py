@@ -1,5 +1,5 @@
-"""The assignment: what an instructor may choose, how slips are named, and that each derived thing
-follows it.
+"""The assignment: an instructor's choices, the messages for slips, and the derived pages and
+files.
 """
 
 import math
@@ -53,9 +53,7 @@ SLIPS = tomllib.loads(Path(__file__).with_name("slips.toml").read_text("utf-8"))
 def test_a_slip_is_one_fault_with_its_line_and_reason(
     before: str, after: str, line_of: str, says: str
 ):
-    """An instructor finds it without reading code, and is told of nothing that only follows from
-    it.
-    """
+    """An instructor finds it without reading code, and gets no messages about its consequences."""
     text = re.sub("(?m)^#.*$", "#", SHIPPED).replace(before, after)
     fault, *others = checked(text)[1]
     line = text[: text.index(line_of)].count("\n") + 1

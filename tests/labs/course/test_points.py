@@ -54,8 +54,8 @@ def rows_of(drawn: list[tuple[int, bool, State]]) -> list[ResultRow]:
 def test_a_points_worth_follows_from_the_questions(
     opened: int, taking_part: int, worth: tuple[float, float]
 ):
-    """Alike until taking part would be more than its share; nothing for a ledger's word where
-    nothing is opened.
+    """All points have equal worth until taking part would exceed its share; if the grader opens
+    nothing, a ledger's claims earn nothing.
     """
     assert worth_of(1.0, opened, taking_part) == pytest.approx(worth)
 
@@ -64,8 +64,8 @@ def test_a_points_worth_follows_from_the_questions(
 def test_what_becomes_of_a_row_changes_no_others_worth(
     drawn: list[tuple[int, bool, State]], lost: set[int]
 ):
-    """Earned, pending and lost points add up to what the part is worth; taking part never gives
-    more than its share.
+    """Earned, pending and lost points add up to the part's points; taking part gives at most its
+    share.
     """
     rows = rows_of(drawn)
     standings = standing(rows, PART)
@@ -87,7 +87,7 @@ def test_what_becomes_of_a_row_changes_no_others_worth(
 
 @given(ROWS, st.integers(0, 11))
 def test_a_voided_question_leaves_for_everybody(drawn: list[tuple[int, bool, State]], place: int):
-    """What is left of the part is worth the whole; with other points, its rows share these."""
+    """The rest of the part has all its points; with other points, its rows share these."""
     rows = rows_of(drawn)
     id = f"quantize.{place}"
     hidden = ResultRow(
@@ -105,7 +105,9 @@ def test_a_voided_question_leaves_for_everybody(drawn: list[tuple[int, bool, Sta
 def test_a_credited_question_gives_everybody_its_points(
     drawn: list[tuple[int, bool, State]], place: int
 ):
-    """Failed, pending or right, its rows have all their points, and no other row changes."""
+    """Its rows, failed, pending or right, have all their points, and the other rows stay the
+    same.
+    """
     rows = rows_of(drawn)
     id = f"quantize.{place}"
     credit = {id: Change(id, "it was wrong", void="credit")}
@@ -121,7 +123,9 @@ def test_a_credited_question_gives_everybody_its_points(
 
 
 def test_a_pending_row_takes_nobodys_choice_away():
-    """Of two deep dives the best counts; what the grader could not judge might have been it."""
+    """The better of two deep dives counts; a dive that the grader could not judge might have been
+    better.
+    """
     part = PartAsked(1, ("measure",), 10.0, choose=Choose(("kernels", "budget"), 1))
     chosen = ResultRow("kernels.a", "", "kernels", 0, 3, "", state=State.PENDING)
     other = ResultRow("budget.a", "", "budget", 2, 3, "", state=State.PASSED)
@@ -133,7 +137,7 @@ def test_a_pending_row_takes_nobodys_choice_away():
 def test_a_students_own_checks_promise_what_the_gradebook_will_say(
     part: PartAsked, drawn: st.DataObject
 ):
-    """Whatever is right of a part is what the grader's rows come to if all of it holds."""
+    """The right rows of a part sum to the grader's rows if the grader confirms all of them."""
     public, hidden = [], []
     for asked in (question for lesson in part.asked() for question in of_lesson(lesson.id)):
         right, about = drawn.draw(st.booleans()), (asked.id, "", asked.lesson_id)

@@ -14,9 +14,7 @@ def roster(tmp_path, text: str, encoding="utf-8"):
 
 
 def test_a_spreadsheets_roster_is_read(tmp_path):
-    """Byte-order mark, other columns, capitals, quotes; and a name is what the Hub makes of the
-    address.
-    """
+    """Byte-order mark, other columns, capitals, quotes; the Hub derives a name from the address."""
     path = roster(
         tmp_path, 'Name,Email,Section\n"Lovelace, Ada",Ada@x.edu,2\nBob,bob_2@x.edu,\n', "utf-8-sig"
     )
@@ -50,7 +48,7 @@ def test_who_has_left_is_what_the_cell_says(tmp_path, cell: str, left: int):
     ],
 )
 def test_a_login_is_the_universitys_own(tmp_path, text: str, login: str):
-    """The Hub's form of an address is no login, and a gradebook would find nobody by it."""
+    """The Hub's form of an address is not a login, and a gradebook would find no student by it."""
     assert read_roster(roster(tmp_path, text))[0].login == login
 
 
@@ -80,7 +78,9 @@ def test_a_roster_that_cannot_be_used(tmp_path, text, message):
 
 
 def test_times_of_a_student():
-    """What is preferred holds the whole block, what cannot be is touched by any minute."""
+    """A preferred time must contain the whole block; an impossible time excludes every block that
+    it overlaps.
+    """
     tuesday, any_wednesday, exam = read_times("Tue 14-20; wednesday; Thu 9:30-12")
     assert (tuesday, exam) == (Times(1, time(14), time(20)), Times(3, time(9, 30), time(12)))
     assert any_wednesday.hold(datetime(2026, 12, 2, 0), datetime(2026, 12, 2, 23, 50))

@@ -46,8 +46,8 @@ def test_both_layouts_give_the_same_pictures(root: Path, split: str) -> None:
 
 
 def test_a_split_loads_as_inputs_and_labels(root: Path) -> None:
-    """Inputs and labels stand in the same order; a limit takes from all classes, not from the first
-    only.
+    """Inputs and labels have the same order; a limit takes pictures from all classes, not only from
+    the first.
     """
     (root / "validation" / "README.md").write_text("card")
     (root / "validation" / "class_00" / "._0_0.png").write_bytes(b"")
@@ -62,8 +62,8 @@ def test_a_split_loads_as_inputs_and_labels(root: Path) -> None:
 
 
 def test_mistakes_are_named(root: Path) -> None:
-    """A wrong split name, a folder one level off, an empty split and a nameless picture say what is
-    wrong.
+    """A wrong split name, a folder one level off, an empty split and a nameless picture each get a
+    message.
     """
     with pytest.raises(DatasetError, match="no split 'test'"):
         list(iterate(root, "test"))
@@ -142,8 +142,8 @@ def test_looking_levels_up_gives_the_bits_that_computing_gives() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1_000_000), (1_000_000, 1), (3, 200)])
 def test_a_line_of_pixels_does_not_become_gigapixels(size: tuple[int, int]) -> None:
-    """Of a picture much longer than wide the middle is looked at; resized whole, a megapixel would
-    be fifty billion.
+    """A picture that is much longer than wide is cropped to its middle; resized whole, a megapixel
+    would become fifty billion pixels.
     """
     line = Image.new("RGB", size, "red")
     middle = size[0] // 2, size[1] // 2
@@ -182,7 +182,7 @@ def test_a_file_its_bytes_and_a_batch_are_the_same_pictures(tmp_path: Path) -> N
 
 
 def test_softmax_is_the_textbooks_and_survives_large_logits() -> None:
-    """Rows that sum to 1, and no overflow."""
+    """The rows sum to 1, without overflow."""
     large = softmax(np.array([[1000.0, 999.0], [-1000.0, 0.0]], np.float32))
     assert large.dtype == np.float32
     np.testing.assert_allclose(

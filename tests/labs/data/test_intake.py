@@ -1,5 +1,5 @@
-"""The intake alone: whatever is sent is a photo or a PhotoError, and what is decoded smaller keeps
-its class.
+"""The intake alone: every input gives a photo or a PhotoError, and photos decoded smaller keep
+their class.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ def encoded(size: tuple[int, int], kind: str = "JPEG", mode: str = "RGB") -> byt
 
 
 def outcome(content: bytes) -> tuple[int, str]:
-    """Return the status that a file gets, and the mode of its image or what is said of it."""
+    """Return a file's status, and the mode of its image or the message."""
     try:
         return 200, open_photo(content).mode
     except PhotoError as error:
@@ -62,8 +62,8 @@ def test_what_is_no_base64_is_refused(given: object):
 def test_the_pixels_of_a_header_decide_before_anything_is_decoded(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ):
-    """At the limit a photo is taken, and a line above it is refused; a format that is not listed is
-    not tried.
+    """A photo at the limit is accepted, and one line more is refused; only listed formats are
+    tried.
     """
     side = 300
     monkeypatch.setattr(intake, "MOST_PIXELS", side**2)
@@ -94,8 +94,8 @@ def test_a_photo_that_is_decoded_smaller_keeps_its_class():
 
 
 def test_bytes_are_counted_whatever_the_app_does_with_them():
-    """What is told or sent beyond the limit is a 413, once; what fits passes; a reply that has
-    begun goes on.
+    """A body announced or sent beyond the limit gets one 413; a smaller one passes; a reply that
+    has begun continues.
     """
 
     async def app(scope, receive, send):

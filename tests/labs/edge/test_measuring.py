@@ -22,7 +22,7 @@ QUICK = Effort(20, 0.01, 5, 1, 2, 2, 0.2, 0.1)
 
 @pytest.fixture
 def written(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Return a function that writes a job into a workspace of its own and does it."""
+    """Return a function that writes a job into a new workspace and runs it."""
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path))
     models_dir().mkdir(parents=True, exist_ok=True)
     shutil.copy(tiny_model, models_dir() / "tiny.onnx")

@@ -1,4 +1,4 @@
-"""A kind of program that stands on nothing: it is loaded, and that is all."""
+"""A kind of program without dependencies: it is only loaded."""
 
 from labs.judge.inside.wire import Ask, Wire, load
 

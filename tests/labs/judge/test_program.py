@@ -44,7 +44,7 @@ def garbled(dice: random.Random) -> bytes:
 
 
 def test_a_reply_comes_back_and_calls_are_answered_from_outside():
-    """Counted, in order; prints of the program are in nobody's way."""
+    """Counted, in order; the program's own prints do not disturb."""
     calls = line(call=0, name="double", given={"number": 21})
     replies = {}
 
@@ -74,7 +74,9 @@ def test_twenty_thousand_lines_of_anything_lose_their_question_alone():
     ],
 )
 def test_a_process_that_was_taken_over_gets_facts_and_keeps_the_judge_going(judge, calls, tmp_path):
-    """It answers the right requests, with anything; in some rounds with what has the right form."""
+    """It answers the right requests, with any value; in some rounds with values of the right
+    form.
+    """
     assert_gains_nothing(judge, calls, tmp_path / "file.py")
 
 
@@ -98,7 +100,7 @@ def test_a_process_that_was_taken_over_gets_facts_and_keeps_the_judge_going(judg
     ],
 )
 def test_each_way_of_not_answering_has_its_sentence(first, answer, says):
-    """And one request is answered once: the second reply is nobody's."""
+    """A request has one answer: a second reply is refused."""
     with pytest.raises(Lost, match=says):
         asked(saying(first, answer), each_s=1, most_calls=10)
 
@@ -144,8 +146,8 @@ def test_a_program_that_is_never_loaded_is_lost(text, monkeypatch):
 def test_a_slow_answer_at_home_is_waited_for_on_a_busy_machine(
     processes: float, answers: bool, monkeypatch
 ):
-    """With eight processes per processor, eight times as long; the grader waits equally long
-    everywhere.
+    """With eight processes per processor, the wait is eight times longer; the grader's wait is the
+    same on every machine.
     """
     load = processes * usable_cpu_count()
     monkeypatch.setattr(os, "getloadavg", lambda: (load, load, load))
@@ -159,7 +161,7 @@ def test_a_slow_answer_at_home_is_waited_for_on_a_busy_machine(
 
 @given(st.floats(0, 1e6))
 def test_a_busy_machine_is_some_times_slower_and_never_faster(load: float):
-    """From 1, and up to a bound, so that whatever hangs is given up."""
+    """From 1 up to a bound, so that a hanging program is ended."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
         assert 1 <= slowdown() <= 20
@@ -167,7 +169,7 @@ def test_a_busy_machine_is_some_times_slower_and_never_faster(load: float):
 
 
 def test_what_lies_beside_a_program_is_not_imported(tmp_path):
-    """Nor is what lies in its working folder: the asker is isolated."""
+    """Files in its working folder are not imported either: the asker is isolated."""
     text = (
         b"import sys\n"
         b"assert '' not in sys.path and 'PYTHONPATH' not in sys.flags.__repr__()\n"

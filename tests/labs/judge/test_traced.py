@@ -31,7 +31,9 @@ def test_rows_fetch_each_line_once_and_columns_one_for_each_number():
 
 
 def test_the_line_unused_longest_leaves():
-    """One line more than there is room for, and the first is gone; what was used since stays."""
+    """With one line more than there is room for, the first line is gone; lines used since then
+    stay.
+    """
     (matrix,) = traced(np.zeros((CACHE_LINES + 1, LINE_NUMBERS)))
     for row in range(CACHE_LINES):
         matrix[row, 0] = 1

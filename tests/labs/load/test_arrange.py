@@ -1,5 +1,5 @@
-"""An arrangement of instances stands in the configuration that Triton reads, as far as this machine
-has the GPUs.
+"""Triton's configuration contains an arrangement of instances, as far as this machine has the
+GPUs.
 """
 
 import pytest
@@ -24,8 +24,8 @@ TWO_EACH = "instance_group [ { count: 2 kind: KIND_GPU gpus: [ 0, 1 ] } ]"
     ],
 )
 def test_a_stanza_takes_the_place_of_what_was_written(name, stanza, gpus, instances, batches):
-    """Networks go to GPU 0 unless a stanza says otherwise; what decodes stays on processors, and at
-    home all does.
+    """Networks go to GPU 0 unless a stanza names another; decoding stays on processors, and without
+    a GPU all models do.
     """
     config = parse(arranged(WRITTEN.format(name), stanza, gpus))
     assert (config.name, config.max_batch_size) == (name, 16)

@@ -1,4 +1,4 @@
-"""What others counted: Triton's statistics and perf_analyzer's files, without running it."""
+"""Other programs' counts: Triton's statistics and perf_analyzer's files, without running them."""
 
 import json
 

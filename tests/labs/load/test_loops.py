@@ -43,7 +43,7 @@ SERVED = Served(ModelFile("food11.onnx", "a" * 64, 9_000_000), "told", settings=
 
 
 class ToldServer:
-    """What it answers, how long it takes, and what it has seen."""
+    """Its answers, its duration, and the requests it has seen."""
 
     def __init__(self, *, one_at_a_time: bool = False) -> None:
         self.seen: list[bytes] = []
@@ -280,8 +280,8 @@ def test_what_is_done_together_stops_together() -> None:
 
 @pytest.mark.parametrize("cards", [0, 2])
 def test_a_process_that_computes_is_seen(cards: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sampler sees this process burn a processor; each GPU has a column of its own; one that is
-    gone counts 0.
+    """The sampler sees this process use a processor; each GPU has its own column; a missing one
+    counts 0.
     """
     monkeypatch.setattr(pynvml, "nvmlInit", lambda: None)
     monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", lambda: cards)

@@ -75,7 +75,7 @@ def test_quantization_format_fits_the_processor(
     ids=["EPYC", "Xeon", "Pi 5", "Pi 4", "emulated", "Mac", "P100", "A100", "MI100 without ROCm"],
 )
 def test_each_machine_can_what_it_has(who: Fingerprint, able: set[str]) -> None:
-    """Whatever the machine, each verdict has a reason, and a way out that a no shows."""
+    """On any machine, each verdict has a reason, and a no shows an alternative."""
     verdicts = [
         capability
         for capability in capabilities(who)
@@ -118,7 +118,7 @@ def test_a_verdict_says_what_decided_it_or_the_way_out(who, name, available, wor
 
 
 def test_a_compiler_is_looked_for_on_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    """It may just have been installed, so each question looks anew; CXX may name it, as conda's
+    """It may just have been installed, so each question looks again; CXX may name it, as conda's
     environments do.
     """
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -18,7 +18,7 @@ from labs.records.ledger import LedgerError
 
 
 def test_fingerprint_survives_json_and_is_not_personal() -> None:
-    """It is plain JSON and comes back equal; neither host name nor user name is in it."""
+    """It is plain JSON and comes back equal; it leaves out host name and user name."""
     here = fingerprint()
     assert Fingerprint.from_json(json.loads(json.dumps(here.to_json()))) == here
     assert here.memory_bytes > 2**28
@@ -49,8 +49,8 @@ def node(folder: Path, number: int, bank: int = 0, **properties: int) -> None:
 
 
 def test_amd_cards_are_read_from_the_kernel(tmp_path: Path) -> None:
-    """Processors are nodes too and no cards; a card has name, memory and a number of its own, and
-    no CUDA.
+    """Processors are nodes too, but not cards; a card has a name, memory and its own number, but no
+    CUDA.
     """
     node(tmp_path, 0, cpu_cores_count=64, vendor_id=0)
     node(tmp_path, 10, 32 << 30, unique_id=0xABC, vendor_id=0x1002, device_id=0x738C)
@@ -156,8 +156,8 @@ ODD = {"sys/class/thermal/thermal_zone0/temp": "n/a", "sys/class/thermal/thermal
 def test_a_machine_is_read(
     files: dict[str, str], replies: dict[str, str], expected: Heat, tmp_path: Path
 ) -> None:
-    """Its own zone and not the hottest one, kHz become Hz; what cannot be read is None, and nothing
-    is made up.
+    """It reads its own zone, not the hottest one; kHz become Hz; an unreadable value is None, never
+    a guess.
     """
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,5 @@
-"""One ONNX file says what the torch model says and nothing of its machine; triage finds the layer
-that hurts.
+"""One ONNX file gives the torch model's answers and names no machine; triage finds the layer that
+costs most accuracy.
 """
 
 import json
@@ -104,9 +104,7 @@ def test_both_exports_agree_with_torch(name, level, exported, model, images) -> 
 
 
 def test_batch_norm_is_folded_or_kept_as_asked(exported, model) -> None:
-    """The optimized export has no BatchNorm; the other has one for each of torch's, and no clutter
-    around them.
-    """
+    """The optimized export has no BatchNorm; the other has exactly one for each of torch's."""
     wanted = sum(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())
     assert "BatchNormalization" not in operators(exported)
     as_written = operators(exported.with_name("as_written.onnx"))
@@ -209,7 +207,7 @@ def test_a_layer_kept_float_runs_float(prepared, images, tmp_path) -> None:
 
 
 def test_activations_are_the_values_inside(prepared, images) -> None:
-    """What a ReLU6 hands on lies between 0 and 6, for each image."""
+    """A ReLU6's output is between 0 and 6, for each image."""
     nodes = onnx.load(prepared).graph.node
     name = next(node.output[0] for node in nodes if node.op_type == "Clip")
     values = activations_of(prepared, images[:3], [name])[name]

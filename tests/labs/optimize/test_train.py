@@ -74,7 +74,7 @@ def test_a_narrow_end_has_fewer_weights_and_still_answers(end: nn.Module):
 
 
 def test_the_strongest_channels_stay(end: nn.Module):
-    """Channels that are always 0 go first, and nobody misses them."""
+    """Channels that are always 0 go first, without any effect on the output."""
     end = copy.deepcopy(end)
     maps = torch.randn(2, 160, 7, 7)
     convolutions = [layer for layer in end.modules() if isinstance(layer, nn.Conv2d)]

@@ -1,5 +1,5 @@
-"""One rule decides: a target's limits, accuracy kept, least money; a GPU's figure never stands in
-for a CPU's.
+"""One rule decides: a target's limits, accuracy kept, least money; a GPU's figure never replaces a
+CPU's.
 """
 
 import math
@@ -62,8 +62,8 @@ def best(name: str, *options: OptionSummary) -> Judged | None:
 def test_a_target_is_met_within_every_limit_and_with_its_accuracy(
     p50_s: float, batch_fps: float, within: tuple
 ):
-    """'under 3 ms' is not 3 ms, and 'at least 1000' is 1000; an accuracy that is not shown to be
-    kept meets nothing.
+    """'under 3 ms' excludes 3 ms, and 'at least 1000' includes 1000; an option whose kept accuracy
+    is not shown meets no target.
     """
     judged = best("server-cpu", option("int8", p50_s=p50_s, batch_fps=batch_fps))
     assert judged.meets == all(within)
@@ -159,8 +159,8 @@ def test_money_counts_whole_machines_at_their_own_price():
     ],
 )
 def test_an_unknown_price_is_last_and_said_to_be_unknown(name: str, unpriced: OptionSummary):
-    """A GPU without a row, or a processor whose threads nobody told, is neither free nor of
-    infinite price.
+    """A GPU without a row, or a processor with an unknown number of threads, has an unknown price:
+    not 0, not infinite.
     """
     slow = replace(
         unpriced,
@@ -220,8 +220,8 @@ def test_the_most_threads_are_the_last_that_cost_less_than_a_gpu(
 
 
 def test_each_machine_has_its_options_and_the_last_baseline_decides_whose_turn_it_is() -> None:
-    """The machine that measured float32 last stands last; what is no measurement belongs to no
-    machine.
+    """The machine that measured float32 last comes last; entries that are not measurements belong
+    to no machine.
     """
     entries = Entries()
     for name in ("a processor", "another", "a processor"):

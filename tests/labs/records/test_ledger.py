@@ -89,7 +89,7 @@ def test_whatever_is_written_is_read_back_equal_and_in_order(data, entries) -> N
 @PROPERTY
 @given(data=st.data())
 def test_adopting_twice_is_adopting_once_and_nothing_is_overwritten(data, entries) -> None:
-    """A ledger that came home brings what is new; what differs under a known id stays as it is
+    """A fetched ledger adds its new entries; an entry that differs under a known id stays as it is
     here.
     """
     mine, theirs = (data.draw(st.lists(entries, max_size=3)) for _ in range(2))
@@ -107,9 +107,7 @@ def test_adopting_twice_is_adopting_once_and_nothing_is_overwritten(data, entrie
 
 
 def test_a_crash_in_mid_line_loses_only_that_line(tmp_path, make_measurement) -> None:
-    """After a torn write the next append starts a line of its own, and reading says what was
-    skipped.
-    """
+    """After a torn write the next append starts a new line, and reading names the skipped line."""
     ledger = Ledger(tmp_path / "ledger.jsonl")
     first, last = make_measurement(), make_measurement(option="onnx-basic")
     ledger.append(first)
@@ -188,7 +186,7 @@ def test_two_kernels_may_write_at_once(tmp_path, make_measurement) -> None:
 def test_a_line_is_checked_once_and_a_changed_one_again(
     tmp_path, make_measurement, monkeypatch
 ) -> None:
-    """Lessons read the whole ledger at each check; only what is new costs the schema's time."""
+    """Lessons read the whole ledger at each check; only new entries cost the schema's time."""
     ledger = Ledger(tmp_path / "ledger.jsonl")
     ledger.append(make_measurement(option="seen-once", samples=(0.125, 0.25)))
     line = ledger.path.read_text(encoding="utf-8").strip()
@@ -299,8 +297,8 @@ def test_a_prediction_counts_before_what_it_is_about(make_measurement, order, co
 
 
 def test_the_newest_answer_counts_and_every_prediction_is_kept(tmp_path):
-    """An answer can be mended, a prediction not improved after the fact; a ledger answers like the
-    entries in it.
+    """Students can correct an answer, but not improve a prediction after the measurement; a ledger
+    answers like its entries.
     """
     ledger = Ledger(tmp_path / "ledger.jsonl")
     for value in (1, 2):

@@ -1,4 +1,4 @@
-"""Load records: what belongs to them, what is derived from them, and what the ledger refuses."""
+"""Load records: their fields, the derived figures, and the records that the ledger refuses."""
 
 import dataclasses
 import json
@@ -71,8 +71,8 @@ def test_throughput_counts_what_was_answered_in_time(made, make_measurement) -> 
 
 
 def test_a_run_without_an_answer_promises_little(make_measurement) -> None:
-    """An answer that comes too late counts 0 a second, up to what may have been missed; a ratio
-    stays finite.
+    """A late answer counts 0 a second, with an interval up to the answers that may have been
+    missed; a ratio stays finite.
     """
 
     def answered(option: str, *counts: int) -> list[Measurement]:

@@ -39,9 +39,7 @@ MACHINES = {
 
 @given(st.sampled_from(PROCESSORS), st.integers(1, 1024))
 def test_a_machine_costs_its_threads_times_a_threads_price(name: str, threads: int):
-    """For every listed processor, and for as many threads as its row has: exactly that row's
-    price.
-    """
+    """For every listed processor with its row's number of threads: exactly that row's price."""
     assert processor_usd_per_hour(name, threads) == pytest.approx(
         threads * processor_usd_per_hour(name, 1)
     )
@@ -106,7 +104,7 @@ def test_one_machine_costs_the_same_in_every_lesson(cpu_model: str):
 
 def test_a_published_machine_says_its_threads_or_that_they_are_unknown():
     """Each has a source; the authors' EPYC has two processors, and an Intel that they do not name
-    has no price.
+    has an unknown price.
     """
     document = json.loads((REFERENCE_DIR / "published.json").read_text(encoding="utf-8"))
     assert set(document["machines"]) == set(published()["machine"])

@@ -1,5 +1,5 @@
-"""Strict JSON: what evidence may not hold is refused by name, and nothing hostile takes the parser
-down.
+"""Strict JSON: forbidden values in evidence are refused by name, and the parser survives hostile
+text.
 """
 
 import ast

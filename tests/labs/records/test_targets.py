@@ -1,4 +1,4 @@
-"""Targets, published figures, and what is known of one option."""
+"""Targets, published figures, and the known facts of one option."""
 
 from dataclasses import replace
 

@@ -1,5 +1,5 @@
-"""A process that ends with its notebook: however the notebook ends, nothing of it is left, and
-nobody else reads it.
+"""A process that ends with its notebook: after any end, it leaves nothing, and other users cannot
+read it.
 """
 
 import os
@@ -73,9 +73,7 @@ def gone(processes: list[psutil.Process], within_s: float = 30) -> bool:
     ids=["stopped", "stubborn", "killed", "ended by itself", "keeper killed"],
 )
 def test_however_it_ends_nothing_is_left(words, end, tmp_path, request) -> None:
-    """No process, and no file of those that were named; a keeper that is killed takes the program
-    itself along.
-    """
+    """All processes and the named files are gone; if the keeper is killed, the program ends too."""
     program = start(tmp_path, *words)
     family = program.processes()
     assert len(family) == 2
@@ -125,8 +123,8 @@ def test_a_process_that_is_not_ready_is_stopped_and_its_words_are_told(tmp_path)
 
 
 def test_only_its_owner_reads_its_log_its_files_and_its_secret(tmp_path) -> None:
-    """The secret stands in no command line once the program listens; files are made for their owner
-    alone.
+    """Once the program listens, no command line contains the secret; only their owner can read its
+    files.
     """
     code = """
 import pathlib, socket, sys, time
@@ -153,9 +151,7 @@ def shows(process: psutil.Process, secret: str) -> bool:
 
 
 def test_a_socket_is_inherited_and_freed_again(tmp_path) -> None:
-    """The port cannot be lost to somebody else in between, and is free once the program has
-    ended.
-    """
+    """No other program can take the port in between, and it is free once the program has ended."""
     with socket.create_server(("127.0.0.1", 0)) as ours:
         port = ours.getsockname()[1]
         code = """

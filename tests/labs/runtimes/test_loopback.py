@@ -16,7 +16,7 @@ from labs.runtimes.loopback import (
 
 @pytest.fixture
 def two_taken() -> Iterator[list[int]]:
-    """Two ports at which somebody listens, and a free one."""
+    """Two occupied ports, and a free one."""
     with listen() as first, listen() as second, listen() as third:
         ports = [socket.getsockname()[1] for socket in (first, second, third)]
         third.close()

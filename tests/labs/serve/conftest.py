@@ -23,8 +23,8 @@ def onnx_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(onnx_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Yield a service with one worker, before which three may wait: what it survives, it survives
-    in a row.
+    """Yield a service with one worker and three places to wait; it has to survive all tests in a
+    row.
     """
     log_path = tmp_path_factory.mktemp("service") / "log"
     with start(log_path=log_path, MODEL=onnx_path, MAY_WAIT=3) as started:

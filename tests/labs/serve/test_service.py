@@ -108,9 +108,7 @@ def test_replies_are_counted_by_path_and_status(service: Service):
 
 
 def test_a_stop_finishes_what_was_started(onnx_path):
-    """SIGTERM in mid-request: the requests that were taken get their answers, later ones find
-    nobody.
-    """
+    """SIGTERM in mid-request: accepted requests get their answers, later ones get no connection."""
     large = encoded("JPEG", (4000, 3000), quality=30)
     replies = []
     with start(MODEL=onnx_path) as service:
@@ -145,7 +143,7 @@ def test_who_comes_before_the_model_is_loaded_waits_at_the_door(onnx_path):
     ("app", "says"), [(SERVICE, "broken.onnx"), ("no_such_module:app", "no_such_module")]
 )
 def test_an_app_that_does_not_start_is_said_with_the_log(app, says, tmp_path):
-    """The process's own words are in the error, and no process stays behind."""
+    """The process's own message is in the error, and no process remains."""
     (tmp_path / "broken.onnx").write_bytes(b"not a model")
     service = start(app, log_path=tmp_path / "log", MODEL=tmp_path / "broken.onnx")
     with pytest.raises(ChildError, match=says):

@@ -1,6 +1,4 @@
-"""Proofs of leases: they name nobody, and take the place of a guess; a rehearsal's counts for
-nothing.
-"""
+"""Proofs of leases are anonymous, and replace guesses; a rehearsal's proof is ignored."""
 
 import json
 import re
@@ -98,8 +96,8 @@ def test_no_text_of_a_proof_may_name_anybody_or_open_anything(secret: str):
 
 
 def test_a_steps_seconds_add_up_on_one_lease_and_begin_anew_on_another(tmp_path: Path):
-    """A second run only looks, and so its last attempt is short; another lease's machine boots
-    anew.
+    """A second run only looks, so its last attempt is short; another lease's machine boots
+    again.
     """
     record = Record(tmp_path / "record.json")
     for lease, *booted_s in (("first", 600.0, 0.2), ("second", 5.0)):

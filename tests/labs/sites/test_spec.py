@@ -1,4 +1,4 @@
-"""What each part needs, as the site files say."""
+"""The needs of each part, according to the site files."""
 
 import ast
 import json
@@ -83,8 +83,8 @@ def test_an_unknown_place_lists_the_known_ones():
     ],
 )
 def test_owner_is_fit_for_resource_names(environ, name):
-    """Letters, digits and hyphens only, and the same for an address and for what the Hub makes of
-    it.
+    """Letters, digits and hyphens only, and the same for an address and for the Hub's form
+    of it.
     """
     assert owner_name(environ) == name
     assert resource_name("edge", owner_name(environ)) == f"serve-edge-{name}"

@@ -39,8 +39,8 @@ def test_returns_what_the_work_returns_and_leaves_a_still_line(shown):
 
 
 def test_cancel_stops_at_the_next_report(shown):
-    """The work hears of it from its own next report, and the sentence says how far it was and what
-    is kept.
+    """The work stops at its own next report, and the sentence gives its progress and the kept
+    results.
     """
     steps = []
 
@@ -118,8 +118,8 @@ def test_without_a_notebook_it_prints(capsys):
 
 
 def test_a_headless_kernel_stores_text_and_html_but_no_widget():
-    """Run by nbclient, the cell's stored output is the still line: HTML beside fixed text, no
-    widget left behind.
+    """Run by nbclient, the cell's stored output is the still line: HTML beside fixed text, without
+    a widget.
     """
     source = (
         "from labs.widgets import run_with_progress\nrun_with_progress(lambda report: "

@@ -1,4 +1,4 @@
-"""What cells show: scoreboard, numbers, tables, charts and controls; and a stop in mid-run loses no
+"""Outputs of cells: scoreboard, numbers, tables, charts and controls; a stop in mid-run loses no
 record.
 """
 
@@ -104,8 +104,8 @@ def measured_on(machine: dict, batch_fps: float = 9_000) -> Entries:
 @pytest.mark.parametrize("batch_fps", [9_000, 90])
 @pytest.mark.parametrize("machine", MACHINES)
 def test_only_a_targets_own_machine_gets_a_verdict(machine: str, batch_fps: float):
-    """Any other figure has neither a mark nor a verdict's colour, on both boards, and its machine's
-    name.
+    """Any other figure has its machine's name, but no mark and no verdict's colour, on both
+    boards.
     """
     fields, own = MACHINES[machine]
     records = measured_on(fields, batch_fps).records
@@ -155,9 +155,7 @@ def test_the_board_shows_no_published_figure():
 
 
 def test_scoreboard_prices_threads_and_says_when_a_price_is_unknown():
-    """Twice the threads cost twice as much; a GPU that is in no row of the table has no price, and
-    is not left out.
-    """
+    """Twice the threads cost twice the price; a GPU outside the table is listed without a price."""
     lines = []
     for cpu_count in (2, 4):
         machine = {"cpu_model": "Test CPU", "cpu_count": cpu_count}
@@ -251,7 +249,7 @@ ROWS = [[Cell("a<b"), Cell("1.0", "0.9 – 1.1", "msl-best"), Cell("yes", words=
 
 
 def test_html_table_has_real_headers_and_escapes():
-    """Columns and rows have headers with a scope, and no cell can add HTML of its own."""
+    """Columns and rows have headers with a scope, and cells cannot add HTML."""
     table = ElementTree.fromstring(
         html_table(["what", "value", "word"], ROWS).replace("class=msl-text", "")
     )
@@ -260,7 +258,7 @@ def test_html_table_has_real_headers_and_escapes():
 
 
 def test_text_table_is_aligned_and_holds_the_same_cells():
-    """Numbers end in one column, words begin in one, and the interval stands beside its number."""
+    """Numbers end in one column, words begin in one, and the interval is beside its number."""
     lines = text_table(
         ["what", "value", "word"], [*ROWS, [Cell("c"), Cell("12"), Cell("no", words=True)]]
     ).splitlines()
@@ -312,9 +310,7 @@ def inside(spec: object, key: str) -> list:
 
 
 def test_jupyterlab_can_draw_it(chart):
-    """Vega-Lite 5, which JupyterLab brings along; plain JSON, without data or scripts from
-    elsewhere.
-    """
+    """Vega-Lite 5, which JupyterLab includes; plain JSON, without external data or scripts."""
     assert int(version("altair").split(".")[0]) < 6
     bundle, metadata = chart._repr_mimebundle_()
     assert "/v5" in bundle[VEGA_LITE]["$schema"]

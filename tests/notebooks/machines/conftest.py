@@ -55,8 +55,8 @@ def install(environment: Path, source: Path) -> None:
 
 @dataclass(frozen=True)
 class Hub:
-    """Chameleon's Jupyter: the published archive in its work folder, and what its list of packages
-    asks for.
+    """Chameleon's Jupyter: the published archive in its work folder, and the packages of its
+    list.
     """
 
     #: The work folder, with the course in it.
@@ -70,14 +70,12 @@ class Hub:
         return self.work / "workspace"
 
     def solve(self, lesson: Lesson) -> None:
-        """Put a solved notebook in the place of a lesson, as a student's own work would stand
-        there.
-        """
+        """Put a solved notebook in the place of a lesson, like a student's own work."""
         self.notebook(lesson).write_text(text_of(solve(lesson)), encoding="utf-8")
 
     def choose(self, lesson: Lesson, machine: str) -> None:
-        """Let the lesson's student choose another machine than the planner offers first, one that
-        is lent by count.
+        """Let the lesson's student choose a machine that is reserved by number, not the planner's
+        first offer.
         """
         notebook = nbformat.read(path := self.notebook(lesson), as_version=4)
         cell = next(cell for cell in notebook.cells if cell.source.startswith("plan = planner("))
@@ -95,12 +93,12 @@ class Hub:
         nbformat.write(notebook, path)
 
     def notebook(self, lesson: Lesson) -> Path:
-        """Where a lesson lies here."""
+        """The path of a lesson here."""
         return self.work / "notebooks" / lesson.link
 
     def run(self, lesson: Lesson) -> float:
-        """Run a lesson here, in a kernel of its own, from its own folder; return the memory that it
-        held, in MB.
+        """Run a lesson here, in a new kernel, from its own folder; return the memory that it held,
+        in MB.
         """
         path, report = self.notebook(lesson), self.work / "memory.txt"
         notebook = nbformat.read(path, as_version=4)
@@ -121,9 +119,7 @@ pathlib.Path({path!r}).write_text(str(round(peak_mb)))
 
 
 def run_here(lesson: Lesson, workspace: Path, course: Path | None = None) -> None:
-    """Run a solved lesson; without a course of its own, in this environment and from this
-    checkout.
-    """
+    """Run a solved lesson; by default, in this environment and from this checkout."""
     beside = (
         lesson.notebook.parent if course is None else (course / "notebooks" / lesson.link).parent
     )

@@ -1,6 +1,4 @@
-"""What a run through the machines is worth: with one pin less it fails, and the message names the
-package.
-"""
+"""A run through the machines detects a missing pin: it fails, and the message names the package."""
 
 import os
 import re
@@ -93,7 +91,7 @@ def test_course_and_packages_take_less_than_512_mb_on_the_hub(hub: Hub):
 
 
 def test_an_autograder_that_lacks_a_package_is_not_built(tmp_path: Path):
-    """Its set-up ends with the imports of what grades: better a red build than a red class."""
+    """Its set-up ends with the grader's imports, so that a fault stops the build, not the class."""
     source = unpack(
         build_package(tmp_path / "autograder.zip", part=1, seed="any"), tmp_path / "source"
     )

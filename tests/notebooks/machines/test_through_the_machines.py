@@ -53,7 +53,7 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
     kernels_run,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """What an instructor promises students: it can be done, and every point be earned."""
+    """An instructor's promise to students: they can do it, and earn every point."""
     # The first part's student has begun at the start.
     wanted = [
         lesson for lesson in lessons() if lesson.part in ((0, 1) if number == 1 else (number,))
@@ -117,7 +117,7 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
 
 
 def _used_s() -> float:
-    """Return the processor time of this process and of those that it has waited for."""
+    """Return the processor time of this process and its finished children."""
     spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in spent)
 

@@ -1,5 +1,5 @@
-"""`python -m provisioning class …` against a real rehearsal: from a roster to leases, and what goes
-wrong.
+"""`python -m provisioning class …` against a real rehearsal: from a roster to leases, with
+faults.
 """
 
 import re
@@ -123,8 +123,8 @@ def test_a_class_from_roster_to_leases_and_back(run, roster, tmp_path):
 
 
 def test_a_placeholder_holds_machines_until_the_class_takes_them(run, roster, tmp_path):
-    """For others it is a booking; for the class it is time, and only what is in the way of a lease
-    is given back.
+    """For others it is a booking; for the class it is time, and only placeholders in the way of a
+    lease are given back.
     """
     testbed = open_testbed("CHI@TACC")
     out = tmp_path / "plan"
@@ -158,7 +158,7 @@ def test_a_placeholder_holds_machines_until_the_class_takes_them(run, roster, tm
 
 
 def _free_span(nodes, length: timedelta) -> tuple[datetime, str]:
-    """Return the first full hour from tomorrow on at which a node is free for so long, and its
+    """Return the first full hour from tomorrow on at which a node is free for this time, and its
     name.
     """
     now = site_clock().now().replace(minute=0, second=0, microsecond=0)

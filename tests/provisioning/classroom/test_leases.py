@@ -1,5 +1,5 @@
-"""The class's leases: made once, made longer, moved without a gap, and given back where nobody
-came.
+"""The class's leases: made once, extended, moved without a gap, and given back if the student did
+not come.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ def outcome(memory, seats, now=BEFORE) -> list[str]:
 
 
 def test_reserving_again_fills_the_gaps_only(memory, seats):
-    """A refusal does not stop the others; a second run makes only what is missing."""
+    """A refusal does not stop the others; a second run makes only missing leases."""
     memory.refuse("reserve", None, NoCapacityError("taken meanwhile"))
     assert outcome(memory, seats) == ["reserved", "refused: taken meanwhile (b)", "reserved"]
     assert outcome(memory, seats) == ["there already", "reserved", "there already"]
@@ -44,7 +44,9 @@ def test_reserving_again_fills_the_gaps_only(memory, seats):
 
 
 def test_a_refused_machine_is_passed_over_and_the_next_plan_is_another_one(memory, seats):
-    """For one that the plan gives nobody then; a new plan does not offer it for those hours."""
+    """For a machine that the plan leaves free then; a new plan does not offer it for those
+    hours.
+    """
     reserve = memory.reserve
     memory.resources = lambda _kind, _type: nodes("a", "b", "c", "d")
 
@@ -94,8 +96,8 @@ def test_a_site_in_maintenance_stands_in_nobody_elses_way(memory, seats):
 
 
 def test_moving_makes_the_new_lease_first(memory):
-    """On whichever free machine the site grants; whoever cannot have the new block keeps the old
-    one.
+    """On any free machine that the site grants; a student who cannot have the new block keeps the
+    old one.
     """
     start = datetime(2026, 3, 10, 12, tzinfo=UTC)
     hour = timedelta(hours=1)
@@ -120,7 +122,9 @@ def test_moving_makes_the_new_lease_first(memory):
 
 
 def test_what_those_who_left_hold_is_asked_and_given_back_together(memory, monkeypatch):
-    """As many lists for two students as for one; whoever is still there keeps everything."""
+    """Two students need the same number of lists as one; students who are still in the class keep
+    everything.
+    """
     monkeypatch.setattr(leases, "poll_s", lambda: 0.0)
     for name in ("ada", "bob", "cyd"):
         memory.give_lease(f"serve-model-{name}")

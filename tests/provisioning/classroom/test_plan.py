@@ -1,5 +1,5 @@
-"""Who runs when: as many students as fit, nobody's machine twice, wishes where they can be met;
-table and calendars.
+"""Who runs when: the most students that fit, each machine once, wishes if possible; table and
+calendars.
 """
 
 import dataclasses
@@ -110,7 +110,7 @@ def check_seat(seat, student: Student, wish: Wish, bookings: list[Booking]) -> N
 
 
 def with_blocks(machine, blocks):
-    """Return a machine that is booked in the blocks that lie on it, too."""
+    """Return a machine that is also booked in its own blocks."""
     ours = [Booking(block.start, block.end) for block in blocks if block.resource == machine.name]
     return dataclasses.replace(machine, bookings=(*machine.bookings, *ours))
 
@@ -131,7 +131,9 @@ def test_a_later_option_takes_only_what_the_first_cannot(wish):
 
 
 def test_wishes_are_met_where_they_can_be(wish):
-    """Three want the same hour of one machine; the one who cannot come on the other day has it."""
+    """Three students prefer the same hour of one machine; the student who cannot come on the other
+    day gets it.
+    """
     wanting = students(3, prefers=read_times("Tue 9-12"))
     wanting[2] = dataclasses.replace(wanting[2], cannot=read_times("Wed; Tue 12-18"))
     plan = make_plan(wanting, MODEL, {FIRST: nodes("m")}, [], wish)
@@ -193,7 +195,7 @@ def _event_start(event) -> datetime:
 def test_a_plan_that_was_changed_for_the_worse_is_a_sentence(
     class_plan, tmp_path, old, new, message
 ):
-    """A person may edit the table; what does not fit together names its line."""
+    """A person may edit the table; a contradiction in it names its line."""
     write_all(class_plan, tmp_path, NOW)
     path = tmp_path / "plan.csv"
     text = path.read_text()

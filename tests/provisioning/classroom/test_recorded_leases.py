@@ -1,4 +1,4 @@
-"""A class of twenty in a rehearsal: what sites record of its leases, and the points for it."""
+"""A class of twenty in a rehearsal: the sites' records of its leases, and the points for them."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -98,7 +98,7 @@ def results_of(block: Block, minutes: float) -> list[dict[str, str]]:
 
 
 def test_a_class_of_twenty_has_the_points_that_its_leases_prove(home, tmp_path: Path):
-    """Held, never held, nobody came, another's, ended early, dropped."""
+    """Held, never held, student absent, another's, ended early, dropped."""
     roster = write_roster(tmp_path / "roster.csv")
     record = tmp_path / "leases.jsonl"
     tomorrow = site_clock().now() + timedelta(days=1)

@@ -1,5 +1,5 @@
-"""As many students as another solver places, on drawn classes; and what is said of those who are
-left out.
+"""Another solver places the same number of students on drawn classes; students without a block get
+a message.
 """
 
 import random
@@ -69,7 +69,7 @@ def possible_blocks(
 
 
 def bounds(students: list[Student], calendars: dict, wish: Wish) -> tuple[int, float]:
-    """Return how many CP-SAT places, and above how many it has proven that nobody can."""
+    """Return the number of students that CP-SAT places, and its proven upper bound."""
     cp_model = pytest.importorskip("ortools.sat.python.cp_model")
     model = cp_model.CpModel()
     placed: list = []

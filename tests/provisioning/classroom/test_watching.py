@@ -1,4 +1,4 @@
-"""Where each student is: by name, whoever needs somebody first."""
+"""Where each student is: by name, with students who need help first."""
 
 from datetime import UTC, timedelta
 

@@ -1,7 +1,6 @@
-"""Unmodified python-chi reserves, provisions and releases, with the printed environment and nothing
-else.
+"""Unmodified python-chi reserves, provisions and releases, with only the printed environment.
 
-What each step gives is asserted in the flow.
+The flow asserts each step's result.
 """
 
 import pytest

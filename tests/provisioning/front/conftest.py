@@ -13,7 +13,7 @@ from tests.honest import honest
 
 @pytest.fixture
 def worked(workspace: Path) -> Path:
-    """Return the workspace of somebody who has worked in the course as it is."""
+    """Return the workspace of a student who has worked in the present course."""
     workspace.mkdir(parents=True)
     (workspace / "ledger.jsonl").write_text(honest().text, encoding="utf-8")
     return workspace
@@ -21,7 +21,7 @@ def worked(workspace: Path) -> Path:
 
 @pytest.fixture
 def done(workspace: Path) -> Path:
-    """Return the workspace of somebody who has done all that is asked."""
+    """Return the workspace of a student who has done everything."""
     workspace.mkdir(parents=True)
     (workspace / "ledger.jsonl").write_text(written(everything()), encoding="utf-8")
     return workspace

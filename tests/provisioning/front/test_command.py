@@ -190,7 +190,7 @@ def test_results_that_cannot_be_written_are_a_sentence(
 
 
 def test_options_reach_jupyterlab_and_win_and_a_lesson_is_opened_by_its_id():
-    """What a person says comes after what the course says, and traitlets take the last."""
+    """A person's options come after the course's, and traitlets use the last one."""
     options = ["--port", "0", "--no-browser", "--allow-root"]
     url = "--LabApp.default_url=/lab"
     assert command(options)[-4:] == options

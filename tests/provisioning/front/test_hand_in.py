@@ -25,9 +25,7 @@ PARTS = list(assignment().parts)
 
 @pytest.fixture
 def filled(done: Path) -> Path:
-    """Return a workspace with a whole ledger, one of its models, and files that are nobody's
-    business.
-    """
+    """Return a workspace with a whole ledger, one of its models, and private files."""
     (done / "models").mkdir()
     shutil.copy(MODEL, done / "models")
     (done / "models" / "int8-dynamic.onnx").write_bytes(b"changed since")
@@ -52,7 +50,9 @@ def test_the_zip_holds_the_allow_list_and_the_same_bytes_each_time(filled: Path,
 
 
 def test_weights_of_ones_own_are_taken_and_the_courses_are_not_missed(filled: Path):
-    """A network that a student trained is an artefact; the course's own weights lie elsewhere."""
+    """A network that a student trained is an artefact; the course's own weights are in another
+    folder.
+    """
     content = b"own weights"
     (filled / "models" / "own.safetensors").write_bytes(content)
     ledger = filled / "ledger.jsonl"

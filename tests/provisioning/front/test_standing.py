@@ -21,7 +21,7 @@ from tests.honest import earned, honest
 
 
 def test_an_empty_workspace_begins_with_the_first_lesson():
-    """Nothing is done, nothing is begun, and no file is made by looking."""
+    """All lessons are open, and looking creates no file."""
     stands = standing()
     core = [lesson for lesson in lessons() if lesson.kind == "core"]
     assert stands.next.lesson == core[0]
@@ -33,7 +33,7 @@ def test_an_empty_workspace_begins_with_the_first_lesson():
 
 
 def test_points_are_those_of_the_checks_in_the_gradebooks_scale(worked: Path):
-    """What is right stands there, and what is not asked for gives no points."""
+    """Right answers are shown, and questions outside the assignment give no points."""
     stands = standing()
     right = earned(honest())
     rows = [row for step in stands.steps for row in step.rows]
@@ -70,8 +70,8 @@ def test_what_was_worked_in_last_is_resumed(done: Path):
 
 
 def test_leases_that_run_or_come_are_shown_and_no_others(workspace: Path):
-    """By set-up's record, or by what a lesson saw of the site; not one that ended, was given back
-    or was rehearsed.
+    """By set-up's record, or by a lesson's facts about the site; leases that ended, were given back
+    or were rehearsed are left out.
     """
     now = datetime(2026, 1, 1, 12, tzinfo=UTC)
     ledger = Ledger(workspace / "ledger.jsonl")

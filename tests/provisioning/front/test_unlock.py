@@ -73,7 +73,7 @@ def written_key(folder: Path, **changes: object) -> Path:
 
 
 def test_who_was_stuck_goes_on_and_loses_the_questions_points(tmp_path: Path):
-    """What was right before stays right; the lesson is done, and the later one begins."""
+    """Right answers stay right; the lesson is done, and the later one begins."""
     entries = Entries()
     config = {"handed": handed(BY_ID["triton"], "triton.config")}
     good = dict(written(BY_ID["triton"])["triton.config"].good)

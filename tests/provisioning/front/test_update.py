@@ -81,7 +81,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def edit(path: Path, cell: int, source: str, output: str = "") -> None:
-    """Change a cell of a notebook as JupyterLab writes it, with an output where one is given."""
+    """Change a cell of a notebook as JupyterLab writes it, with the output if there is one."""
     notebook = nbformat.read(path, as_version=4)
     edited = notebook.cells[cell]
     edited.source = source
@@ -118,8 +118,8 @@ def test_students_get_no_answers_in_any_version(root: Path, template: Path):
 def test_the_next_version_arrives_and_a_students_work_stays(
     root: Path, template: Path, student: Path
 ):
-    """Edited notebook with outputs, workspace, own file, deleted file: all is kept, and what is new
-    is there.
+    """Edited notebook with outputs, workspace, own file, deleted file: all is kept, and new files
+    are there.
     """
     mine, *_ = code_cells(student / NOTEBOOK)
     theirs = code_cells(student / NOTEBOOK)[-1]
@@ -206,7 +206,7 @@ def test_what_cannot_be_updated_is_a_sentence(
 def test_a_version_is_written_to_nothing_but_the_students_repository(
     root: Path, template: Path, tmp_path: Path
 ):
-    """Not over somebody's files, not into the course, not beside solutions, not over edits."""
+    """Not over a person's files, not into the course, not beside solutions, not over edits."""
     (template / "README.md").write_text("edited there")
     with pytest.raises(TemplateError, match=r"changes that nobody committed: README\.md"):
         write_version(root, template, "x")

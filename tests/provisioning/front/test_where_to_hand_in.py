@@ -127,7 +127,7 @@ def test_every_place_shows_the_name_and_the_address(
 def test_without_a_place_every_sentence_sends_students_to_their_instructor(
     shipped: Path, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """As the course ships, since nobody here knows the address."""
+    """As the course ships, since its authors do not know the address."""
     asks(monkeypatch, tmp_path, shipped, None)
     texts = [questions_page(), CliRunner().invoke(app, ["status"]).output]
     texts += [" ".join(own) for own in ends().values()]

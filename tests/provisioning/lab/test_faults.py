@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_every_fault_of_the_testbed_has_its_message_a_way_out_and_a_run_that_finishes(rehearsal):
-    """What each does stands in the flow."""
+    """The flow checks each fault's effect."""
     assert rehearsal.run("faults", "bob") == sorted(FAULTS)
 
 
@@ -46,7 +46,7 @@ def answers(tmp_path_factory):
 
 @pytest.mark.parametrize("outage", OUTAGES)
 def test_an_outage_has_its_sentence_from_every_command_and_widget(answers, outage):
-    """With its way out, in nobody else's words; 'no lease' and 'all taken' only when every site has
+    """With its fix, in its own words; 'no lease' and 'all taken' appear only when every site has
     answered.
     """
     expected = OUTAGES[outage]

@@ -58,7 +58,7 @@ NODE_STEPS = {
     ],
 )
 def test_reserve_bring_up_resume_and_release(rehearsal, part, machine_type, steps):
-    """What must hold on the way stands in the flow; nothing is left after the release."""
+    """The flow checks the steps on the way; nothing is left after the release."""
     if part != "edge":
         tool("ssh")  # which brings the machine's ports here
     user = f"ada-{re.sub('[_.]', '-', machine_type)}"

@@ -1,4 +1,6 @@
-"""A proof of a set-up that failed: each step, each job of the machine, and nobody's name."""
+"""A proof of a set-up that failed: each step and each job of the machine, without names of
+people.
+"""
 
 import functools
 import json
@@ -130,6 +132,6 @@ def test_a_known_name_is_gone_wherever_it_is_a_word(known, words, between):
 
 
 def test_a_proof_is_valid_json_of_known_fields(failed):
-    """What is written can be read again by whoever gets it."""
+    """Every receiver can read the file again."""
     path, proof = prove("system")
     assert json.loads(path.read_text()) == proof

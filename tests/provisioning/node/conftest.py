@@ -1,10 +1,9 @@
-"""A leased node, played: the commands of its image and no others on PATH, and programs that stand
-in for some.
+"""A simulated leased node: PATH has only the commands of its image, some of them as stand-ins.
 
-Programs stand in for Docker, NVIDIA's tools, apt and uv: what they are told is written down, and
-they answer as the real ones do as far as the scripts look. Docker Compose and gpg are the real
-ones: neither needs a daemon or root for what is asked of it. Folders of the system are replaced in
-a copy of the script, since nothing here may write to them.
+Stand-ins replace Docker, NVIDIA's tools, apt and uv. They record their calls, and answer like the
+real ones as far as the scripts look. Docker Compose and gpg are real, because the scripts' calls
+need no daemon and no root. A copy of the script has other system folders, since nothing here may
+write to the real ones.
 """
 
 import shutil
@@ -28,8 +27,8 @@ PLUGINS = {"docker-compose-v2": "docker-compose", "docker-buildx": "docker-build
 
 
 class Machine:
-    """A home, and on PATH the commands of an image, with programs in place of those that must not
-    run here.
+    """A home, and on PATH the commands of an image; stand-ins replace commands that must not run
+    here.
     """
 
     def __init__(self, folder: Path, image: str = "CC-Ubuntu24.04-CUDA") -> None:
@@ -114,7 +113,7 @@ class Machine:
 
     @property
     def calls(self) -> list[str]:
-        """What the programs were told so far, a line each."""
+        """The programs' calls so far, a line each."""
         return (
             (self.folder / "calls").read_text().splitlines()
             if (self.folder / "calls").exists()

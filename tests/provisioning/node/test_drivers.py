@@ -74,7 +74,9 @@ CARD, FATAL = "GPU[0] : Card Series: AMD Instinct MI100", "amdgpu: fatal error"
 def test_a_machine_without_a_gpu_is_told_before_anything_is_installed(
     tmp_path, image, name, gpus, kernel, said
 ):
-    """What was found, what was expected, and the way out; the image that is right is not blamed."""
+    """The message has the found and the expected driver, and the fix; it does not blame a right
+    image.
+    """
     machine = Machine(tmp_path / "machine", image)
     machine.write("kernel", kernel)
     machine.write("gpus", gpus)
@@ -142,8 +144,8 @@ OTHERS = "nvidia-container-toolkit libnvidia-container1 linux-libc-dev util-linu
 def test_automatic_updates_are_stopped_and_the_drivers_packages_held(
     machine: Machine, units, installed, held
 ):
-    """Of the units and packages that the image has; twice is the same as once, and a busy dpkg is
-    waited for.
+    """For the image's units and packages; a second run changes nothing, and the script waits for a
+    busy dpkg.
     """
     machine.write("units", units.replace(" ", "\n"))
     machine.write(

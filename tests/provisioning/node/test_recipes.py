@@ -1,6 +1,4 @@
-"""What is put on a machine: scripts, container recipes and pins are checked by the tools of their
-trade.
-"""
+"""Files for machines: the usual tools check scripts, container recipes and pins."""
 
 import os
 import re
@@ -26,8 +24,8 @@ def run(*command: str, **options) -> subprocess.CompletedProcess[str]:
 
 
 def test_scripts_pass_shellcheck():
-    """Quoting, unset variables, exit codes: every finding, in the autograder's two, set-up's and
-    what is sent too.
+    """Quoting, unset variables, exit codes: every finding, also in the autograder's two scripts,
+    set-up's and the sent ones.
     """
     autograder = [
         NODE.parents[1] / "grading" / "gradescope" / name for name in ("setup.sh", "run_autograder")
@@ -78,8 +76,8 @@ def test_dockerfile_passes_hadolint_and_copies_what_is_there(dockerfile: Path):
 
 
 def test_what_is_built_is_started_by_the_set_up():
-    """A service or a Dockerfile that nothing starts is tried by nobody: it could not even be
-    built.
+    """A service or a Dockerfile that nothing starts is never tried, so a broken one would go
+    unnoticed.
     """
     services = compose()["services"]
     built = [service["build"] for service in services.values()]

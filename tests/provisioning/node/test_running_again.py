@@ -27,7 +27,7 @@ CASES = [(name, script) for script in SCRIPTED for name, run in RUNS.items() if 
 
 
 def _state(machine: Machine, output: str = "") -> dict[str, bytes]:
-    """Return what a machine holds: its files by path, what serves, what the script reports."""
+    """Return a machine's state: its files by path, its running services, the script's report."""
     found = {}
     for top in (machine.folder / name for name in ("home", "etc", "bin", "keyrings", "unpacked")):
         found |= {
@@ -101,7 +101,7 @@ def test_stopped_at_any_point_a_script_ends_as_if_it_had_not_been(
 
 @pytest.fixture
 def real_apt(machine: Machine) -> Machine:
-    """A machine with this computer's apt, in a root of its own, and a script that only updates the
+    """A machine with this computer's apt, in a separate root, and a script that only updates the
     indexes.
     """
     root = machine.folder
@@ -138,7 +138,7 @@ def real_apt(machine: Machine) -> Machine:
 def test_an_index_that_cannot_be_had_is_a_failure_that_names_it(
     real_apt: Machine, source: str, named: str
 ):
-    """By a real apt, which otherwise ends well with what it has; the other index is there each
+    """By a real apt, which otherwise succeeds with its old indexes; the other index is there each
     time.
     """
     root = real_apt.folder

@@ -1,5 +1,5 @@
-"""The scripts that run on a leased node: each reaches its end with what the image brings, or says
-why not.
+"""The scripts that run on a leased node: each reaches its end with the image's commands, or gives a
+reason.
 """
 
 import json
@@ -38,8 +38,8 @@ MACHINES = {
 def test_every_command_is_in_the_image_or_installed_before_it_is_used(
     prepared, image, name, part, option
 ):
-    """All scripts in the order of the steps; on PATH is what the image brings, and what apt has
-    brought since.
+    """All scripts in the order of the steps; PATH has the image's commands, and those that apt has
+    installed since.
     """
     machine = prepared(image)
     scripts = [f"{step.name}.sh" for step in steps_for(load_spec(part), option)]
@@ -83,7 +83,7 @@ def test_every_command_is_in_the_image_or_installed_before_it_is_used(
 
 
 def test_the_table_knows_every_image_and_where_it_was_read():
-    """What is not known is said; an image without a source would be a guess."""
+    """Unknown facts are marked; an image without a source would be a guess."""
     table = tomllib.loads((PROJECT_DIR / "labs/sites/images.toml").read_text())
     images = {image["name"]: image for image in table["image"]}
     for name, image in images.items():
@@ -126,8 +126,8 @@ NO_KEY = {'fetch_nvidia_key "$list"': ': "$list"'}
 
 @pytest.mark.parametrize(("tries", "code"), [(2, 0), (99, 100)])
 def test_apt_is_asked_again_while_another_holds_its_lock(machine: Machine, tries: int, code: int):
-    """`update` waits for nobody by itself; after ten minutes it is said, and no other failure is
-    tried again.
+    """`update` does not wait for locks by itself; after ten minutes a message appears, and other
+    failures are not tried again.
     """
     machine.write("locked", "x\n" * tries)
     done = machine.run("docker.sh", "p100", "system", changes=NO_KEY)
@@ -206,7 +206,7 @@ def test_containers_keep_their_gpus_when_systemd_reloads(with_toolkit: Machine):
 def test_a_docker_that_cannot_be_set_up_stops_the_step(
     with_toolkit: Machine, settings, cgroups, code, said
 ):
-    """And what was there is not overwritten."""
+    """Existing files are not overwritten."""
     with_toolkit.daemon.write_text(settings)
     if cgroups:
         with_toolkit.write("cgroups", cgroups)
@@ -289,8 +289,8 @@ def test_a_repository_key_is_trusted_by_its_fingerprint_only(machine: Machine, k
 def test_triton_is_the_newest_that_every_gpu_and_the_driver_can_use(
     with_toolkit: Machine, capabilities: str, driver: str, release: str, digest: str
 ):
-    """25.07 on A100 and H100 with a driver for it, what a P100 still can on a P100; by its digest,
-    since a tag can be moved. Its known flaws are shown.
+    """25.07 on A100 and H100 with a driver for it, the last version that a P100 supports on a P100;
+    by its digest, since a tag can be moved. Its known flaws are shown.
     """
     images = with_toolkit.home / "serving-labs/provisioning/node/p100/images.txt"
     images.write_text(
@@ -394,7 +394,7 @@ http.server.HTTPServer(("127.0.0.1", int(port)), Answer).serve_forever()
 def test_a_port_that_was_just_taken_gives_way_to_the_next_and_another_failure_is_told(
     machine: Machine, broken: bool
 ):
-    """Two machines of one rehearsal share a loopback; and whoever lists processes sees no token."""
+    """Two machines of one rehearsal share a loopback; the list of processes shows no token."""
     own = machine.home / ".serving-labs"
     venv = f"{own}/venv/bin"
     machine.program(

@@ -1,5 +1,5 @@
-"""What leaves the repository: an allow-list, without solutions, the same bytes each time; and what
-Trovi takes.
+"""The files that leave the repository: an allow-list, without solutions, the same bytes each time;
+and Trovi's form.
 """
 
 import io
@@ -69,7 +69,9 @@ def course(tmp_path: Path) -> Path:
 
 
 def test_only_the_allowed_files(course):
-    """Nor links, which could lead to any other; what goes to a machine is code and data apart."""
+    """Links are left out too, because they could lead to any other file; a machine gets code and
+    data separately.
+    """
     (course / "labs" / "leak.py").symlink_to(
         course / "notebooks" / "source" / "1_model" / "11_measure" / "lesson.py"
     )
@@ -103,7 +105,7 @@ def test_a_deep_dives_package_leaves_without_its_lesson(course):
 
 
 def test_the_same_tree_gives_the_same_bytes(course, tmp_path):
-    """Whenever, whoever, in whatever order; scripts can be run, and nobody owns anything."""
+    """At any time, by any user, in any order; scripts are executable, and files have no owner."""
     first = archive.build_archive(course, LEAVE, tmp_path / "a.tar.gz")
     for number, name in enumerate(LEAVE):
         os.utime(course / name, (number, number))

@@ -73,7 +73,7 @@ def test_the_readme_names_the_commands_that_a_student_needs():
     "command", [command for command in commands() if not command.startswith("conda")]
 )
 def test_every_command_of_the_readme_works(unpacked: Path, command: str):
-    """As it stands there; what takes long or needs a lease is at least known."""
+    """Exactly as written; commands that take long or need a lease at least exist."""
     program, *rest = shlex.split(command)
     if program == "make":
         run(unpacked, "make", "--dry-run", *rest)
@@ -85,8 +85,8 @@ def test_every_command_of_the_readme_works(unpacked: Path, command: str):
 
 
 def test_every_target_of_the_makefile_works(unpacked: Path):
-    """Each is shown by `make help` and can be planned; the quick one is run, and what the slow ones
-    call exists.
+    """`make help` shows each, and make can plan each; the quick one is run, and the slow ones'
+    commands exist.
     """
     shown = run(unpacked, "make", "help")
     for target in re.findall(
@@ -109,8 +109,8 @@ def test_every_link_leads_somewhere(unpacked: Path):
 
 
 def test_no_solution_and_no_test_is_in_it(unpacked: Path):
-    """Nor anything of the graders', sources of lessons, an instructor's page or recipes; of hidden
-    files, only those with which a Codespace and Binder begin.
+    """The archive also leaves out graders' files, sources of lessons, instructors' pages and
+    recipes. Its only hidden files are those with which a Codespace and Binder begin.
     """
     inside = {
         path.relative_to(unpacked).as_posix()

@@ -7,7 +7,7 @@ from provisioning.testbed import Resource
 
 @pytest.fixture(autouse=True)
 def chicago(monkeypatch):
-    """No choice from an earlier test or of this computer's user, and no rehearsal."""
+    """Without choices from an earlier test or this computer's user, and without a rehearsal."""
     monkeypatch.setenv("TZ", "America/Chicago")
     monkeypatch.delenv("REHEARSAL_PORTS", raising=False)
 

@@ -31,7 +31,7 @@ def test_the_real_testbed_is_refused_in_every_form():
 
 
 def test_a_switch_reaches_the_testbed_and_every_form_says_so(tmp_path):
-    """What was switched elsewhere is seen at the next look."""
+    """The next look shows faults that another process switched."""
     with rehearsed(tmp_path), turned_towards(tmp_path, "kim"):
         board = faults()
         board.on("slow-boot")

@@ -126,8 +126,8 @@ def test_an_error_is_said_once_where_the_widget_shows_it():
 
 @pytest.fixture
 def up(make_run, memory):
-    """Return a run whose record says that everything is done, with links and a lease that ends at
-    09:00 in Chicago.
+    """Return a run whose record marks everything as done, with links and a lease that ends at 09:00
+    in Chicago.
     """
     memory.give_lease("serve-model-ada")
     run = make_run()

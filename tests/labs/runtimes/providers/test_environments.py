@@ -81,8 +81,8 @@ def test_first_use_installs_and_the_second_finds_it() -> None:
 
 
 def test_what_is_not_whole_does_not_count() -> None:
-    """A cancelled installation leaves no uv at work, and is made anew; so is one whose interpreter
-    went away.
+    """A cancelled installation leaves no running uv, and starts again; so does one whose
+    interpreter is gone.
     """
 
     def cancel(done: float, line: str) -> None:
@@ -102,8 +102,8 @@ def test_what_is_not_whole_does_not_count() -> None:
 
 
 def test_two_kernels_at_once_make_it_once() -> None:
-    """Three processes that want the same environment at the same moment all get it, and one of them
-    made it.
+    """If three processes request the same environment at the same moment, one makes it, and all get
+    it.
     """
     code = f"""
 from labs.runtimes.providers import Environment, install
@@ -126,8 +126,8 @@ print(install(wanted, lambda done, line: print(line)).python)
 def test_what_uv_says_reaches_the_reader(
     online: bool, cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A pin that does not exist, or no network: nothing counts as installed, and the message says
-    what is needed.
+    """With a missing pin or without a network, the environment stays missing, and the message names
+    the need.
     """
     if online:
         monkeypatch.delenv("UV_NO_INDEX")
@@ -212,7 +212,7 @@ def test_every_environment_is_pinned_whole_and_holds_one_build_of_onnx_runtime()
 def test_the_commands_list_every_environment_and_refuse_nonsense_before_any_is_made(
     tmp_path: Path,
 ) -> None:
-    """One name that nobody knows is answered with the names that exist."""
+    """The message for an unknown name lists the existing names."""
     shown = CliRunner().invoke(app, ["list"])
     assert all(f"{name}: " in shown.output for name in environments())
     assert shown.output.count("not installed") == len(environments())

@@ -1,6 +1,4 @@
-"""OpenVINO's real wheel, installed and run: what a record says of a session there is what
-happened.
-"""
+"""OpenVINO's real wheel, installed and run: a record describes a session there correctly."""
 
 import json
 import shutil
@@ -119,8 +117,8 @@ def apart(facts: dict[str, dict], option: str) -> float:
 
 
 def test_openvino_really_runs_in_the_precision_that_was_asked_for(facts: dict[str, dict]) -> None:
-    """Its nodes are in the profile, its logits are the CPU's to that precision, and the record says
-    both.
+    """Its nodes are in the profile, its logits are the CPU's to that precision, and the record
+    holds both.
     """
     record = facts["fp32"]["record"]
     assert record["providers_used"].get("OpenVINOExecutionProvider", 0) > 0

@@ -1,4 +1,4 @@
-"""What a cluster under test serves: one deployment that decodes and classifies."""
+"""The application of a cluster under test: one deployment that decodes and classifies."""
 
 import onnxruntime as ort
 from ray import serve

@@ -60,8 +60,8 @@ def test_every_port_is_on_loopback(cluster: RayCluster):
 
 @only_root
 def test_another_user_gets_nothing(cluster: RayCluster):
-    """Neither a file nor a socket of it, though Ray opens the folder that it is given to everybody;
-    and no job.
+    """Another user gets no file, no socket and no job of it, though Ray opens its folder to all
+    users.
     """
     requests = [
         ("GET", "/api/serve/applications/"),

@@ -47,7 +47,7 @@ def test_a_server_that_ends_leaves_nothing(tmp_path, killed, monkeypatch):
 
 
 def test_a_model_that_cannot_start_stops_the_server_again(tmp_path, onnx_path):
-    """Nothing half-started stays behind, and the error is the model's."""
+    """No half-started process remains, and the error is the model's."""
     broken = solved.food_classifier_onnx(onnx_path)
     (tmp_path / "junk.onnx").write_bytes(b"junk")
     broken.files["model.onnx"] = tmp_path / "junk.onnx"
@@ -61,8 +61,8 @@ def test_a_model_that_cannot_start_stops_the_server_again(tmp_path, onnx_path):
 def test_a_nodes_container_serves_the_lessons_repository_and_nothing_else(
     tmp_path, onnx_path, monkeypatch
 ):
-    """What an earlier lesson left loaded goes, its ensemble first; the container goes on when the
-    lesson is over.
+    """An earlier lesson's models are unloaded, the ensemble first; the container continues after
+    the lesson.
     """
     network = solved.food_classifier_onnx(onnx_path)
     earlier = [catalogue.food_preprocess(), network, catalogue.food_label(), solved.food_ensemble()]

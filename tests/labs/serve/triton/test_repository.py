@@ -1,4 +1,4 @@
-"""Repositories and configurations on disk, what the models stand on, and machines that cannot run
+"""Repositories and configurations on disk, the models' dependencies, and machines that cannot run
 the server.
 """
 
@@ -43,8 +43,8 @@ def test_the_classifiers_network_is_torchvisions():
 
 
 def test_the_lessons_repository_has_what_did_not_travel(tmp_path, monkeypatch):
-    """On a leased machine the student's model.py is there, and what it stands on is not; else, the
-    lesson is named.
+    """On a leased machine the student's model.py is there, but its dependencies are not; otherwise,
+    a message names the lesson.
     """
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path))
     folder = tmp_path / "programs" / "repository" / "food_classifier" / "1"
@@ -76,8 +76,8 @@ def test_the_lessons_repository_has_what_did_not_travel(tmp_path, monkeypatch):
     ],
 )
 def test_instances_are_where_they_are_said_to_be(stanza: str, words: str):
-    """However it is written. A GPU is named: one instance on a node with two is one, and not one on
-    each.
+    """In every spelling. It names a GPU, so that one instance on a node with two GPUs is one, not
+    one on each.
     """
     assert in_words(groups_of(stanza)) == words
 

@@ -135,7 +135,7 @@ def test_all_models_agree_with_torch(triton, pictures, inputs, expected):
 
 @pytest.mark.parametrize("model", ["food_classifier", "food_classifier_ensemble"])
 def test_gourmetgrams_page_asks_both_models(triton, pictures, expected, model):
-    """By configuration alone, the page shows what torch says; and what a model refuses becomes a
+    """By configuration alone, the page shows torch's answer; a model's refusal becomes a
     sentence.
     """
     answers = [ask(picture, triton.url, model) for picture in pictures[:2]]
@@ -150,7 +150,7 @@ def test_gourmetgrams_page_asks_both_models(triton, pictures, expected, model):
 
 
 def test_requests_that_were_put_together_get_their_own_answers(triton, pictures, expected):
-    """Many at once, batched by the server, and one that holds no picture: that one alone is
+    """Many requests at once, batched by the server, and one without a picture: only this one is
     refused, with a reason.
     """
     before = executions(triton)
@@ -256,8 +256,8 @@ def instance_of(triton: LocalTriton, model: str) -> psutil.Process:
 
 
 def test_a_record_of_perf_analyzer_has_samples_and_the_servers_side(triton, pictures, tmp_path):
-    """Raw latencies, a throughput that they fit, and what the server did, from perf_analyzer's own
-    export.
+    """Raw latencies, a throughput that agrees with them, and the server's counters, from
+    perf_analyzer's own export.
     """
     write_input_data(tmp_path / "input.json", pictures)
     line = (
@@ -284,7 +284,7 @@ def test_a_record_of_perf_analyzer_has_samples_and_the_servers_side(triton, pict
 
 
 def test_grpc_asks_for_the_key_too_and_the_owner_has_it(triton):
-    """tritonclient loads with the header that the server expects, and not without it; HTTP:
+    """tritonclient can load only with the header that the server expects; HTTP:
     `test_other_users.py`.
     """
     key = {f"triton-grpc-protocol-{name}": value for name, value in triton.headers.items()}

@@ -54,7 +54,7 @@ def advance(seconds):
 
 
 def raised(call, *arguments, **named):
-    """Return the name of what a call raises; empty when it returns."""
+    """Return the name of the exception that a call raises; empty when it returns."""
     try:
         call(*arguments, **named)
     except Exception as error:

@@ -1,8 +1,7 @@
-"""What public material asks of Chameleon beside a lease, a server and a container, in plain
+"""Public courses' other requests to Chameleon, besides lease, server and container, in plain
 python-chi.
 
-What is not rehearsed says so in the text of the exception that python-chi raises, and nothing
-hangs.
+For a feature that is not rehearsed, python-chi's exception gives a message; no call hangs.
 """
 
 from datetime import timedelta

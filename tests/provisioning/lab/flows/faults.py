@@ -1,8 +1,8 @@
-"""Each fault: what a run says, what the next run does, what is left after a release. Arguments:
-user, course.
+"""Each fault: a run's message, the next run's work, the resources after a release. Arguments: user,
+course.
 
-The error has the fault's own sentence, with what is likely and the way out; doing it again, or what
-the message says, finishes, and after the release the project holds nothing. Prints the faults that
+The error has the fault's own sentence, with the likely cause and the fix. A second run, or the
+message's fix, finishes, and after the release the project holds nothing. Prints the faults that
 were met.
 """
 
@@ -35,7 +35,7 @@ def arm(fault):
 
 
 def advance(seconds):
-    """Let time pass at once: what is seen does not depend on how busy this machine is."""
+    """Let time pass at once, so that results do not depend on this machine's load."""
     ask(HOME, "POST", "/clock", {"advance_s": seconds})
 
 
@@ -75,11 +75,11 @@ def ended(error, says):
 
 def case(fault, says, part, steps, at="up", before=None, while_booting=None, then=None, **timeouts):
     """Arm a fault (None: ask for a start in the past), run twice, release; without a sentence the
-    step mends it.
+    step repairs it.
 
     It is armed at a reservation that it refuses ("reserve") or lets pass ("lease"), at the
-    "calendar", before the first run ("up"), whose single steps have other time-outs, or when the
-    step of that name begins; `before`, `while_booting` and `then` happen around it.
+    "calendar", before the first run ("up"; its steps have other time-outs), or when the step of
+    that name begins; `before`, `while_booting` and `then` happen around it.
     """
     option = load_spec(part).options[0]
     testbed = lab.open_testbed(option.site)
@@ -163,7 +163,7 @@ case("quota", "Quota exceeded for instances", "model", NODE)
 
 
 def restart(testbed):
-    """What the message says, typed in a terminal on the node."""
+    """Type the message's command in a terminal on the node."""
     (machine,) = testbed.machines()
     with contextlib.suppress(errors.ConnectionLostError):
         testbed.shell(machine).run("sudo reboot")

@@ -1,5 +1,5 @@
-"""Bring a machine up, or go on with what an earlier process began; then release it. Prints what a
-lesson would keep.
+"""Bring a machine up, or continue an earlier process's set-up; then release it. Prints the results
+that a lesson would keep.
 
 Arguments: user, course, part.
 """

@@ -1,4 +1,4 @@
-"""Each outage: what every command and widget says, by outage and command. Arguments: user,
+"""Each outage: the message of every command and widget, by outage and command. Arguments: user,
 course.
 """
 
@@ -45,7 +45,7 @@ def command(*words, program=app):
 
 
 def cell(act):
-    """Return 1 and what a notebook shows of an error of this room, or 0 and what the cell shows."""
+    """Return 1 and the notebook's text for an error of this room, or 0 and the cell's output."""
     try:
         return 0, str(act())
     except Exception as error:
@@ -148,7 +148,7 @@ def without_list():
 
 
 class Portal(http.server.BaseHTTPRequestHandler):
-    """Answers everything with a page, as a network does that wants somebody to sign in."""
+    """Answers every request with a page, like a network that asks users to sign in."""
 
     def do_GET(self):
         self.send_response(200)

@@ -1,8 +1,8 @@
 """A whole part through python-chi: reserve, bring up, bring up again, release; the second time from
 a terminal.
 
-Arguments: user, course, part, machine type. Prints the steps that were done and what no journal may
-hold.
+Arguments: user, course, part, machine type. Prints the finished steps, and the secrets that no
+journal may hold.
 """
 
 import dataclasses
