@@ -23,7 +23,7 @@ def secret_seed(*, may_be_public: bool = False) -> str:
     Raises:
         typer.BadParameter: There is no terminal to ask at.
     """
-    # What this process starts has no use for it.
+    # Child processes do not need it.
     if seed := os.environ.pop(VARIABLE, ""):
         return seed
     if not sys.stdin.isatty():

@@ -19,7 +19,7 @@ APP_NAME = "model-serving-labs"
 #: The checkout that holds this package.
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 
-#: What a lesson has in the place of a solution; a file that holds it is not judged yet.
+#: The text in place of a solution; a file that contains it is not judged yet.
 STUB = "Your turn: replace this line."
 
 

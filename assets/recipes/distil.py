@@ -98,7 +98,7 @@ def train_student(
     results = []
     for phase in phases:
         student = _run(phase, student, teacher, adapters, training)
-        # A copy, since the next phase goes on with this very model.
+        # A copy, since the next phase continues with the same model.
         results.append(copy.deepcopy(student))
     return mean_of(results[-2:])
 
@@ -192,7 +192,7 @@ def _relative_error(mine: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
     """
     mine, theirs = mine.float(), theirs.float()
     dims = [d for d in range(theirs.dim()) if d != 1]
-    # Directions that hardly vary must not count as much as those that carry the picture.
+    # Directions that hardly vary must count less than directions that carry the picture.
     error = ((mine - theirs) ** 2).mean(dims).sum()
     return error / theirs.var(dims).sum()
 

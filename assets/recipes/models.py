@@ -98,7 +98,7 @@ def make(
     library, name, options = ARCHITECTURES[architecture]
     described = f"{library} {name} {options or ''}".strip()
     save_weights(model, weights, {"architecture": described, "classes": "Food-11"})
-    # Read back from the file: what is judged is what is shipped.
+    # Read back from the file, so that the shipped model is judged.
     model = load_model(architecture, weights)
     score = accuracy(model, *validation)
     training.note(stage="shipped", step=0, images=0, validation_accuracy=score)

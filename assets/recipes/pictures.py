@@ -40,7 +40,7 @@ def _rendered(drawing: Drawing) -> Image.Image:
 def _composed(drawing: Drawing, rng: np.random.Generator) -> np.ndarray:
     """Return a picture of a drawing, uint8 (256, 256, 3)."""
     picture = _rendered(drawing)
-    # A fifth stays as the artist drew it, since that is what the model will be shown.
+    # A fifth stays as the artist drew it, since the model will see such pictures.
     if rng.random() < 0.8:
         picture = restyle(picture, rng)
     return np.asarray(compose(picture, rng, COMPOSED_SIZE_PX))

@@ -34,7 +34,7 @@ from labs.workspace import STUB
 #: dot).
 ID_FORM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 
-#: What a lesson's cell may carry in its header line; anything else is a slip of the pen.
+#: Options in the header line of a lesson's cell; any other one is a typing error.
 CELL_METADATA = ("question", "shows", "folded", "tags")
 
 #: What jupytext notes about blank lines in the source, to write the same source back.

@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup, Tag
 
 from labs.course.question import Question
 
-#: How lessons head the columns that compare a guess with what was measured.
+#: Lessons' headers of columns that compare a guess with the measurement.
 _COMPARED = re.compile(r"\bpredicted\b")
 
 

@@ -34,7 +34,7 @@ class Asked:
     cases: Cases | None = None
     #: Facts that keep all rules; the tests break them one by one.
     good: Mapping[str, Any] = field(default_factory=dict)
-    #: Of a function: another right way to write it (``another``).
+    #: For a function: another right solution (``another``).
     another: Callable | None = None
     #: Of a function: draws any call that its docstring allows (``domain``), and how many draws
     #: stand for all of them.

@@ -208,6 +208,6 @@ def _provisioning(*words: str) -> None:
 def _workspace(folder: Path) -> contextlib.AbstractContextManager:
     """Point this process, and the kernels it starts, at a workspace."""
     folder.mkdir(parents=True, exist_ok=True)
-    # The lessons' own ports may be taken by those that the reader has open.
+    # The reader's open lessons may occupy the lessons' own ports.
     variables = {WORKSPACE_VARIABLE: str(folder.resolve()), ANY_PORT_VARIABLE: "1"}
     return patch.dict(os.environ, variables)

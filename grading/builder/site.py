@@ -53,7 +53,7 @@ _PAGES = [
 ]
 #: Sphinx does not follow the addresses of a ``<picture>``.
 _FILMS = ("assets/pictures/predict-light.webp", "assets/pictures/predict-dark.webp")
-#: A solution's shorter lines stand in many an output by chance.
+#: A solution's shorter lines appear in many outputs by chance.
 _TELLING_LETTERS = 10
 _NOTE = "> *This is what students get: what they write is left open. {}.*"
 _RAN = "Outputs come from one run of the solved lesson; those that answer a prediction are folded"
@@ -176,7 +176,7 @@ def _fold_answers(notebook: NotebookNode, predictions: Iterable[str]) -> None:
     answers = r"predicted\("
     tags = [f"behind-{cell_id}" for cell_id in predictions]
     for cell in notebook.cells:
-        # What a later table shows beside its own column.
+        # The name whose value a later table shows beside its own column.
         if name := re.search(r"(\w+) = predicted\(", cell.source):
             answers += rf"|\b{name[1]}\b"
         if re.search(r"^## ", cell.source, re.MULTILINE):

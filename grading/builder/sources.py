@@ -19,7 +19,7 @@ from labs.course.lessons import (
     in_order,
 )
 
-#: What a student replaces, and what may stand in its place.
+#: Text that a student replaces, and its possible replacements.
 SOLUTION = re.compile(
     r"^( *)### BEGIN SOLUTION\n(.*?)(?:^ *### STUB\n(.*?))?^ *### END SOLUTION\n?",
     re.MULTILINE | re.DOTALL,

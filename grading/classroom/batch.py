@@ -14,7 +14,7 @@ from grading.grade.result import Result, write_json
 from labs.course.assignment import assignment
 from labs.shell import python
 
-#: What reading a damaged result raises.
+#: Errors when a damaged result is read.
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError)
 
 

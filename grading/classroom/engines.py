@@ -86,6 +86,6 @@ def _together(
                 left.remove(task)
                 yield task, done
         finally:
-            # Whoever stops the class does not wait for what has not begun.
+            # A stop does not wait for tasks that have not begun.
             pool.shutdown(wait=True, cancel_futures=True)
     return left

@@ -43,7 +43,7 @@ class Grade:
     person: Student
     #: In the gradebook's measure, lateness taken off.
     points: float
-    #: Why it is less than what was earned, or what is not known; empty otherwise.
+    #: Why it is less than the earned points, or which fact is unknown; empty otherwise.
     note: str = ""
     #: Whether there are points of a talk, none included.
     heard: bool = False
@@ -54,7 +54,7 @@ class Grade:
         return self.person.full_name or self.person.name
 
 
-#: What a grade says if nobody knows when the work came.
+#: A grade's note if the time of the hand-in is unknown.
 NO_TIME = "no time of handing in is known: counted as in time"
 
 
@@ -136,7 +136,7 @@ def _changed(grade: Grade, changes: Sequence[tuple[float, str]], most: float) ->
     return replace(grade, points=min(most, max(0.0, points)), note="; ".join(notes))
 
 
-#: Columns of each gradebook, with what stands in them.
+#: Columns of each gradebook, with their content.
 _COLUMNS = {
     "brightspace": {
         "OrgDefinedId": "#sid",
@@ -169,7 +169,7 @@ _COLUMNS = {
         "note": "note",
     },
 }
-#: By which of these a platform finds somebody, and the columns that a roster has for them.
+#: The fields by which a platform finds a person, and the roster's columns for them.
 _FOUND_BY = {"sid": "sid", "login": "login", "lms_id": "ID", "email": "email"}
 
 

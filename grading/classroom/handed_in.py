@@ -14,7 +14,7 @@ import yaml
 
 from labs.course.roster import Student, plain, short_name
 
-#: File of an export with the names of whoever handed in, and the bytes of it that are read.
+#: File of an export with the names of the students, and its number of bytes that are read.
 METADATA_NAME = "submission_metadata.yml"
 _MOST_BYTES = 64 << 20
 

@@ -27,7 +27,7 @@ WORDS = {
     "files": ("file", "files"),
 }
 
-#: What no two students share by chance.
+#: Items that two students never share by chance.
 _ALONE = ("ids", "records", "texts")
 
 #: Functions that both have to have written before having most of them alike tells anything, and
@@ -37,7 +37,7 @@ _FEWEST_CELLS, _FEWEST_OF_ALL = 10, 5
 #: Names that a line says before it counts the rest.
 _NAMED = 5
 
-#: What likeness cannot tell, for whoever reads a report.
+#: The limits of likeness, for readers of a report.
 TALK_DECIDES = (
     "A hand-in that was rewritten in other words, with times of its own, is in no group: only a "
     "talk over the defence sheet decides there."
@@ -48,7 +48,7 @@ TALK_DECIDES = (
 class LikenessGroup:
     """Students whose submissions hold the same. A reason to ask them, not a proof."""
 
-    #: By name; of another year's, those with whom somebody of this class shares something.
+    #: By name; from another year, only students who share something with this class.
     students: tuple[str, ...]
     #: How many things two or more of them hold, by what they are (``WORDS``); what nobody shares is
     #: left out.

@@ -33,7 +33,7 @@ class Done:
 
     #: The result; None when the kept one is still good.
     result: Result | None
-    #: What the result depends on: submission, part, setup, source of the rules.
+    #: Inputs of the result: submission, part, setup, source of the rules.
     key: str
 
 
@@ -42,7 +42,7 @@ def work(task: Task) -> Done:
     if task.kept_key and task.kept_key == key_of(task, _digest(task)):
         return Done(None, task.kept_key)
     result = grade(task.path, part=task.part, student=task.student, setup=task.setup)
-    # What the grader stumbled over is graded again at the next run, whatever was handed in.
+    # After a fault of the grader, the next run grades a submission again in any case.
     return Done(result, "" if result.fault else key_of(task, result.digest))
 
 
@@ -55,7 +55,7 @@ def key_of(task: Task, digest: str) -> str:
     """Return a sha256 over everything that a result depends on; ``digest`` is that of the
     submission's contents.
     """
-    # Where the pictures lie does not matter, what they are does.
+    # The pictures' folder does not matter, their content does.
     pictures = task.setup.pictures
     shown = at_hand(pictures)[1] if pictures else "public"
     setup = {**asdict(replace(task.setup, pictures=None)), "pictures": shown}

@@ -24,11 +24,11 @@ _ROUNDING_S = 1e-4
 #: Share by which sums of rounded times may exceed what bounds them.
 _ROUNDING = 0.01
 
-#: Of so many samples, a few may coincide: clocks tick in steps. All but a few never do.
+#: From this number of samples on, a few may coincide (clocks tick in steps), but never most.
 _FEWEST_TO_JUDGE = 20
 _LEAST_DISTINCT = 0.05
 
-#: What an accuracy record calls the course's evaluation pictures.
+#: The name of the course's evaluation pictures in an accuracy record.
 EVALUATION = "food11-mini/evaluation"
 
 #: Their classes, 0 to 10, in the split's order: sixty of each.
@@ -169,7 +169,7 @@ def hash_means_one_file(records: list[dict]) -> Untrue:
         sha256 = record["model"]["sha256"]
         size_bytes = record["model"]["size_bytes"]
         first_bytes = sizes.setdefault(sha256, size_bytes)
-        # A hash of nothing but one digit was typed.
+        # A hash of one repeated digit was typed.
         if first_bytes != size_bytes or len(set(sha256)) < 6:
             message = (
                 f"The {named(record)} names a file whose hash and size do not belong together."

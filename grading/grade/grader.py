@@ -54,7 +54,7 @@ PUBLIC_SEED = "public"
 #: fraction of one.
 _STEP_S, _CHECKPOINT_S = 100.0, 10.0
 
-#: Minutes between two entries beyond which nobody was at work.
+#: A longer gap between two entries, in minutes, counts as a break.
 _BREAK_MIN = 10
 
 #: Samples of a record that the result keeps, for questions in person.
@@ -68,7 +68,7 @@ class Setup:
     #: File with the pictures for measuring models again (``Pictures.save``); drawn with the public
     #: seed when None.
     pictures: Path | None = None
-    #: Whether submitted models are measured again; if not, what rests on them is pending.
+    #: Whether submitted models are measured again; if not, rows that depend on them are pending.
     measure: bool = True
     #: Whether functions and programs are run again in the sandbox; if not, what rests on them is
     #: pending.
@@ -196,7 +196,7 @@ def judge_public(work: _Work) -> None:
                 State.PENDING,
                 "Judging this takes far longer than any honest record does, so it was given up.",
             )
-        # Any other than those that a reader of evidence may stumble over.
+        # Any exception outside those that a reader of evidence may raise.
         except Exception as error:
             name = type(error).__name__
             work.faults[f"judge {asked.id}"] = name

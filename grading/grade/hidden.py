@@ -24,7 +24,7 @@ from labs.records import Measurement, Records
 #: Recommendations: each names the option whose file is measured again.
 RECOMMENDATIONS = ("defend.choice", "target.choice")
 
-#: What a leaderboard shows of the recommended file, by name: whether more of it is better.
+#: A leaderboard's figures of the recommended file, by name: whether more is better.
 LEADERBOARD = {
     "accuracy on unseen views": True,
     "size in MB": False,
@@ -58,7 +58,7 @@ _SAME = 0.95
 #: A pruned network keeps a third of the published weights, those of its first stages.
 _MOST_PUBLISHED = 0.5
 
-#: What the device target allows.
+#: Limits of the device target.
 _SMALL_BYTES = 5_000_000
 
 
@@ -97,7 +97,7 @@ class HiddenRow:
 
     #: Stable id, such as 'm.artefact.unseen'.
     id: str
-    #: What it is about, in words that a student reads after the grades are out.
+    #: Its subject, in words that a student reads after the grades are out.
     title: str
     points: int
     #: The public question without which it earns nothing.

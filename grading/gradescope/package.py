@@ -70,7 +70,7 @@ ALLOWED = (
     "constraints.txt",
 )
 
-#: What only the building, an instructor's class or a terminal needs.
+#: Files that only the building, an instructor's class or a terminal needs.
 REFUSED = (
     "grading/gradescope/package.py",
     "labs/course/points_table.py",

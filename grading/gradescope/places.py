@@ -27,7 +27,7 @@ class Places:
     source: Path
     #: The zip's folder that only the grader reads.
     secret: Path
-    #: What the student handed in.
+    #: The student's hand-in.
     submission: Path
     #: Who did, when, and when it was due.
     metadata: Path
@@ -65,6 +65,6 @@ class Places:
 
 
 def _allow(path: Path, mode: int) -> None:
-    # What is missing, or mounted read-only, is nothing that a mode could guard.
+    # A mode cannot guard files that are missing or mounted read-only.
     with contextlib.suppress(OSError):
         path.chmod(mode)

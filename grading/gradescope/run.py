@@ -24,7 +24,7 @@ MOST_S = 490.0
 
 _PR_SET_CHILD_SUBREAPER = 36
 
-#: Rounds of killing; a daemon may be forking meanwhile.
+#: Rounds of killing, because a daemon may be forking.
 _ROUNDS = 100
 
 

@@ -23,7 +23,7 @@ class Carried:
     name: str
     #: `dataset` or `model`.
     kind: str
-    #: What is handed over: the folder of a data set, the file of a model.
+    #: The returned path: the folder of a data set, the file of a model.
     path: Path
     #: SHA-256 by file, relative to the data set's or the model's folder.
     files: dict[str, str]

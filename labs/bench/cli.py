@@ -51,7 +51,7 @@ def run(
     """
     try:
         if name := for_gpu():
-            # TF32 would round float32's products to ten bits, and nobody asked for that.
+            # TF32 would round float32's products to ten bits, which the student did not ask for.
             variables = {"NVIDIA_TF32_OVERRIDE": "0"}
             environment = install(name, lambda _, text: typer.echo(text))
             environment.run(script, *(arguments or []), variables=variables)

@@ -90,7 +90,7 @@ def main(name: str) -> None:
     import onnxruntime as ort
 
     if hasattr(ort, "preload_dlls"):
-        # CUDA's libraries lie in this environment, where the system does not look
+        # CUDA's libraries are in this environment, where the system does not look
         ort.preload_dlls()
     folder = programs_dir() / name
     requests = json.loads((folder / "requests.json").read_text(encoding="utf-8"))

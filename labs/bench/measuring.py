@@ -51,8 +51,8 @@ def accuracy(
     predicted: list[int] = []
     for begin in range(0, len(images), batch_size):
         batch = images[begin : begin + batch_size]
-        # The last batch is filled up with images of its own: torch.compile, TensorRT and others
-        # build anew for a shape that they have not met.
+        # The last batch is filled up with its own images, because torch.compile, TensorRT and
+        # others build again for a new shape.
         filled = np.resize(batch, (batch_size, *batch.shape[1:])) if begin else batch
         logits = np.asarray(call(np.ascontiguousarray(filled)))[: len(batch)]
         predicted += [int(label) for label in logits.argmax(axis=1)]

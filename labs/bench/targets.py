@@ -48,7 +48,7 @@ _SESSION_SETTINGS = (
     "enable_mem_pattern",
 )
 
-#: What is fed where a graph leaves an axis open.
+#: Size for an axis that a graph leaves open.
 _SHAPE = (1, 3, 224, 224)
 
 #: Nodes of OpenVINO's runtime graph that compute nothing.
@@ -70,7 +70,7 @@ _WHEELS = (
 class Description:
     """A description of the model that a target runs."""
 
-    #: 'torch', 'torch-compiled', 'onnxruntime', 'openvino', or what was said of a callable.
+    #: 'torch', 'torch-compiled', 'onnxruntime', 'openvino', or a callable's given runtime.
     backend: str
     model: ModelFile
     provider_requested: str
@@ -86,7 +86,7 @@ class Description:
     settings: dict = field(default_factory=dict)
 
 
-#: What callers stated of targets, and how these are described, for as long as they live.
+#: Callers' facts about targets, and the targets' descriptions, for the targets' lifetime.
 _STATEMENTS: weakref.WeakKeyDictionary[object, dict] = weakref.WeakKeyDictionary()
 _DESCRIPTIONS: weakref.WeakKeyDictionary[object, Description] = weakref.WeakKeyDictionary()
 
@@ -133,7 +133,8 @@ def describe(
         _DESCRIPTIONS[target] = description
     description = _DESCRIPTIONS[target]
     if kind == "torch":
-        # A module has no threads of its own: `torch.set_num_threads` may have been called since.
+        # Threads belong to torch, not to a module: `torch.set_num_threads` may have been called
+        # since.
         threads = Threads(sys.modules["torch"].get_num_threads(), 0)
         description = replace(description, threads=threads)
     return description

@@ -89,7 +89,7 @@ def _check_function(asked: Question, function: object) -> Verdict:
     except UnfitCellError as error:
         return Verdict(State.FAILED, str(error))
     outputs = call(own, [case["args"] for case in asked.cases])
-    # What an exception says may be long, and anything; its type is enough to judge by.
+    # An exception's message may be long, and anything; its type is enough for the verdict.
     brief_outputs = [
         {name: value for name, value in output.items() if name != "said"} for output in outputs
     ]

@@ -40,7 +40,7 @@ HEADERS = {
 #: from a university's sign-in are called by the address there.
 _NAMED_BY = ("account", "email", "login")
 
-#: What says in the column ``left`` that somebody is still there.
+#: Values of the column ``left`` for students who are still in the class.
 _STILL_THERE = ("", "no", "n", "false", "0")
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -85,7 +85,7 @@ class Student:
     nothing tells.
     """
 
-    #: Short name, fit for resource names; nobody else in the class has it.
+    #: Short name, fit for resource names, unique in the class.
     name: str
     #: As people say it; empty where the roster does not tell.
     full_name: str = ""

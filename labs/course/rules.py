@@ -27,7 +27,7 @@ def _is_near(value: Any, wanted: Any) -> bool:
     return abs(value - wanted) <= 0.01 * abs(wanted)
 
 
-#: What a field may be held to, other than a value.
+#: Tests for a field, other than equality with a value.
 TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "is not": operator.ne,
     "at least": operator.ge,

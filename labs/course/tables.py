@@ -23,7 +23,7 @@ from pydantic_core import PydanticCustomError
 from labs.course.late import NOTHING_LATE, TABLE, Late, Pool
 from labs.course.lessons import PART_TITLES, Lesson, in_order, lessons
 
-#: What students are told about AI assistants (``provisioning/student/assistants``).
+#: Rules for AI assistants (``provisioning/student/assistants``).
 Assistants = Literal["tutor", "implement", "free", "none"]
 
 #: Whether a question that turned out wrong leaves the assignment (True), or everybody gets its
@@ -34,7 +34,7 @@ Void = Literal[True, False, "credit"]
 Format = Literal["brightspace", "canvas", "gradescope", "plain"]
 GRADEBOOKS: tuple[str, ...] = get_args(Format)
 
-#: A lease of bare metal may last a week; nobody needs more than a day.
+#: A lease of bare metal may last a week, but a day is enough for every part.
 LONGEST_BLOCK_H = 24
 
 Text = Annotated[str, Strict(), Field(min_length=1)]
@@ -168,13 +168,13 @@ class PartAsked:
     number: Annotated[int, Strict(), AfterValidator(_known_part)]
     #: Ids of the lessons that everybody takes.
     lessons: _Texts
-    #: What the part is worth; the questions' own points are scaled to it.
+    #: The part's points; the questions' own points are scaled to it.
     points: _Points
     choose: Choose | None = None
     #: When it is due, with time zone; None for no deadline.
     due: _Due | None = None
     late: Late = NOTHING_LATE
-    #: Points of a talk over the defence sheet, among ``points``; 0 if nobody is heard.
+    #: Points of a talk over the defence sheet, among ``points``; 0 without talks.
     defence: _PointsOrZero = 0.0
     #: Points for results that were measured on a lease, among ``points``; the site's record proves
     #: them.

@@ -255,7 +255,7 @@ class Bounded:
 
         async def sent(message):
             nonlocal is_answering
-            # What an app says to a client that has gone is not sent.
+            # An app's reply to a client that has gone is not sent.
             if arrived_bytes <= self.most_bytes or is_answering:
                 is_answering = True
                 await send(message)

@@ -28,7 +28,7 @@ from labs.runtimes.debian import EmulationUnavailableError, fetch, unpack
 from labs.runtimes.progress import OnProgress, silent
 from labs.workspace import PROJECT_DIR, cache_dir
 
-#: What the device is pinned to.
+#: The device's pins.
 PINS = PROJECT_DIR / "provisioning" / "node" / "edge" / "requirements.txt"
 
 #: The imitated core, by QEMU's name.
@@ -37,7 +37,7 @@ CPU = "cortex-a76"
 #: Version of the interpreter on the device.
 DEVICE_PYTHON = "3.11"
 
-#: Debian packages that make a running ARM Python, beside what they depend on.
+#: Debian packages of a running ARM Python, without their dependencies.
 _PACKAGES = ("python3", "libstdc++6", "libgomp1")
 
 #: What the wheels may expect of the system, by uv's name: the platform that the lock file was

@@ -15,7 +15,7 @@ from labs.records.ledger import parse_line
 from labs.runtimes.opening import open_model
 from labs.runtimes.progress import OnProgress, silent
 
-#: Kinds of job, and what each gives.
+#: Kinds of job, with their results.
 TASKS: dict[str, str] = {
     "options": "size, accuracy, latency and throughput of each candidate, one after the other",
     "answers": "size and accuracy of each candidate",
@@ -35,7 +35,7 @@ class Candidate:
     file: str
     #: Threads; the runtime's own choice when None.
     threads: int | None = None
-    #: What opens the file: 'onnxruntime', or 'openvino' in float32 (or in the file's INT8).
+    #: Runtime that opens the file: 'onnxruntime', or 'openvino' in float32 (or in the file's INT8).
     runtime: str = "onnxruntime"
     #: Side of the pictures that it takes, in pixels.
     input_px: int = 224

@@ -23,7 +23,7 @@ from labs.records import Ledger
 from labs.records.ledger import LedgerError
 from labs.runtimes.opening import open_model
 
-#: What the device's lessons import of its environment, beside the course itself.
+#: Packages that the device's lessons import, beside the course itself.
 MODULES = (
     "onnxruntime",
     "onnx",

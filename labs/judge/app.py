@@ -15,7 +15,7 @@ _MOST_BYTES = 10_000_000
 
 _REPLY = {"status": int, "type": str, "body": str, "taken": int}
 
-#: Megabytes of a body of which nobody says how long it is.
+#: Megabytes of a body without an announced length.
 _ENDLESS = 60
 
 #: Status of each case that is no 422.

@@ -98,7 +98,7 @@ def at_home(kind: str, content: bytes) -> Iterator[subprocess.Popen[bytes]]:
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                # What nobody has read yet is not written any more.
+                # Unread messages are not written any more.
                 with contextlib.suppress(OSError):
                     cast(IO, process.stdin).close()
 

@@ -20,7 +20,7 @@ class _Runtime:
 
     def __init__(self) -> None:
         self.threads: list[int] = []
-        #: Of each call: its session, when it came, and when it was answered.
+        #: For each call: its session, its time, and the time of its answer.
         self.sessions: list[int] = []
         self.came_s: list[float] = []
         self.answered_s: list[float] = []

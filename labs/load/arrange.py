@@ -45,7 +45,7 @@ class Models:
         repository = opening.lesson_repository()
         self._onnx_file = repository / ONNX / "1" / "model.onnx"
         self._onnx_file.parent.mkdir(parents=True, exist_ok=True)
-        # What a student writes has travelled, and models lie elsewhere.
+        # A student's files were copied to the machine; models are in another folder there.
         shutil.copy(fp32_model(), self._onnx_file)
         self.written = {}
         for path in repository.glob("*/config.pbtxt"):
@@ -55,7 +55,7 @@ class Models:
             (repository / name / "1").mkdir(exist_ok=True)
         self._triton = opening.open_repository(repository)
         self._client = httpclient.InferenceServerClient(self._triton.http, network_timeout=180)
-        #: Options that processors have played, by what they make of an arrangement.
+        #: Options that processors played, by their configuration.
         self._played: dict[tuple[str, int, bool], str] = {}
         photos = [photo(number) for number in range(8)]
         pictures = [to_input(open_photo(encoded)) for encoded in photos]

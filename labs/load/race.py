@@ -154,7 +154,7 @@ def together(*works: Work[Result], on_progress: OnProgress = silent) -> list[Res
         try:
             wait(begun)
         except BaseException:
-            # The toolbar's stop button: what waits here must not wait for whole runs.
+            # After the toolbar's stop button, do not wait for whole runs.
             stopped.set()
             raise
     return [future.result() for future in begun]

@@ -31,7 +31,7 @@ from labs.records import Measurement
 from labs.records.load import Failure, Load, MachineUsage, ServerSide
 from labs.serve.triton.control import Counters
 
-#: What takes part on the sender's side, by transport.
+#: Programs on the sender's side, by transport.
 _LIBRARIES = {"http": ("aiohttp", "uvloop"), "grpc": ("grpcio", "uvloop")}
 
 

@@ -40,7 +40,7 @@ HTTP_STATUS = {
     "DEADLINE_EXCEEDED": 0,
 }
 
-#: What is kept of a first answer, in bytes: enough to read a label or an error.
+#: Stored bytes of a first answer: enough to read a label or an error.
 _EXCERPT = 400
 
 

@@ -32,7 +32,7 @@ _METHOD = "/inference.GRPCInferenceService/ModelInfer"
 #: Files that a model's folder may keep its network in; one without weights is its code.
 _NETWORKS = ("model.onnx", "model.safetensors", "model.py")
 
-#: What a record keeps of a configuration.
+#: Fields of a configuration that a record keeps.
 _SETTINGS = (
     "name",
     "backend",

@@ -20,7 +20,7 @@ class Served:
     model: ModelFile
     #: Server and runtime, such as 'fastapi-onnxruntime' or 'triton-onnxruntime'.
     backend: str
-    #: Execution provider or device that it was told to use.
+    #: Requested execution provider or device.
     provider: str = "CPUExecutionProvider"
     precision: str = "fp32"
     threads: Threads = field(default_factory=Threads)

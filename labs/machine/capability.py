@@ -28,13 +28,13 @@ MIGRAPHX_LIBRARIES = ("libmigraphx_c.so.3", "libamdhip64.so.7")
 class Capability:
     """One thing that a machine can or cannot do."""
 
-    #: What it is, as the lessons name it.
+    #: Its name in the lessons.
     name: str
     #: Whether this machine can do it.
     available: bool
     #: Why it can, or why it cannot.
     reason: str
-    #: What to do without it.
+    #: The alternative without it.
     alternative: str = ""
 
     def __str__(self) -> str:

@@ -57,7 +57,7 @@ class Gpu:
 
     #: Product name, such as 'NVIDIA A100-PCIE-40GB' or 'AMD Instinct MI100'.
     name: str
-    #: The driver's identifier of this very card.
+    #: The driver's identifier of this individual card.
     uuid: str
     memory_bytes: int
     #: CUDA compute capability, such as '8.0'; empty on a card that knows no CUDA.
@@ -347,5 +347,5 @@ def _testbed() -> dict[str, str]:
     return {name: str(names[name]) for name in known}
 
 
-#: What only an image of Chameleon's has.
+#: Files that only Chameleon's images have.
 _MARKS_OF_CHAMELEON = ("/opt/chameleon", "/etc/chameleon-release", "/var/lib/cloud")

@@ -29,8 +29,8 @@ INPUT_NAME, OUTPUT_NAME = "input", "output"
 
 _IMAGE = f"RGB, shorter side to {INPUT_SIZE_PX}, central square, divided by 255, channels first"
 
-#: What is written into the file itself: how an image becomes its input, and what its outputs mean.
-#: ONNX keeps texts.
+#: The note in the file itself: how an image becomes its input, and the meaning of its outputs. ONNX
+#: keeps texts.
 PREPROCESSING: dict[str, str] = {
     "image": _IMAGE,
     "mean": json.dumps(IMAGENET_MEAN),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import onnx
 
-#: Notes in a file's metadata: what was repaired in it, and that the course's own code wrote it.
+#: Notes in a file's metadata: the repairs, and that the course's own code wrote it.
 REPAIRED, WRITTEN_BY = "repaired", "written_by"
 
 #: Name of the operator set that every ONNX file uses; both spellings mean the same.

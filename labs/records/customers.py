@@ -20,10 +20,10 @@ class Customer:
     title: str
     #: Photos in each hour of a day, from midnight on.
     photos_per_h: tuple[int, ...]
-    #: Share of the photos whose class anybody ever asks for.
+    #: Share of the photos whose class is ever requested.
     asked_share: float
     photo_mb: float
-    #: Uplink of whoever sends it, in megabits a second.
+    #: The customer's uplink, in megabits a second.
     upload_mbit_s: float
     #: Time to the data centre and back, in seconds.
     round_trip_s: float

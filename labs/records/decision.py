@@ -38,7 +38,7 @@ class Judged:
     #: Price of a machine by the hour, in dollars; NaN if it is unknown.
     usd_per_hour: float
     peak_per_s: float = PEAK_PER_S
-    #: Who published it; empty for what the ledger has.
+    #: Who published it; empty for the ledger's own records.
     source: str = ""
 
     @cached_property

@@ -84,7 +84,7 @@ class MachineUsage:
 
     #: Seconds after the run's start.
     offsets_s: tuple[float, ...] = ()
-    #: Share of all processors that was busy, 0 to 1, whoever kept them busy.
+    #: Busy share of all processors, 0 to 1, for any program.
     cpu: tuple[float, ...] = ()
     #: Processors that the sender kept busy, 0 to the machine's count.
     sender_cores: tuple[float, ...] = ()
@@ -113,7 +113,7 @@ class Load:
     #: 'closed': each client waits for its answer; 'open': requests begin when they are due,
     #: answered or not.
     mode: str
-    #: What was asked for, such as 'POST /predict' or 'gRPC food_classifier_onnx'; no address.
+    #: The request, such as 'POST /predict' or 'gRPC food_classifier_onnx', without an address.
     target: str
     #: Seconds in which requests were begun.
     duration_s: float
@@ -126,7 +126,7 @@ class Load:
     #: where it is the same.
     sent_offsets_s: tuple[float, ...] = field(default=(), repr=False)
     failures: tuple[Failure, ...] = field(default=(), repr=False)
-    #: What the server counted; None where it does not tell.
+    #: The server's counters; None if it reports none.
     server: ServerSide | None = None
     usage: MachineUsage = field(default_factory=MachineUsage, repr=False)
 

@@ -24,7 +24,7 @@ from labs.records.load import Load
 if TYPE_CHECKING:
     import pandas as pd
 
-#: What a measurement's samples are, by kind: (unit, meaning of one sample).
+#: Samples of a measurement, by kind: (unit, meaning of one sample).
 KINDS = {
     "latency": ("s", "wall time of one request of batch_size images"),
     "throughput": ("s", "wall time of one batch of batch_size images, run back to back"),
@@ -352,9 +352,9 @@ class Observation(_Written):
 
     type: ClassVar[str] = "observation"
 
-    #: What was looked at, such as 'model.lease'.
+    #: Subject of the observation, such as 'model.lease'.
     subject: str
-    #: What was seen, as plain JSON.
+    #: The observed facts, as plain JSON.
     seen: dict
     #: UTC, ISO 8601.
     made_at: str

@@ -5,7 +5,7 @@ import math
 from collections.abc import Collection, Iterable
 from typing import Any
 
-#: Objects and lists within each other, and digits of a whole number; more are nobody's measurement.
+#: Most nested objects and lists, and most digits of a whole number; real measurements have fewer.
 MOST_DEPTH, MOST_DIGITS = 24, 18
 
 

@@ -33,7 +33,7 @@ def kind_of(target: object) -> str:
     Raises:
         UnknownTargetError: It is none of these, such as a path.
     """
-    # A runtime whose object this is has been imported by whoever made it.
+    # The caller that made this object has imported its runtime already.
     for runtime, module, class_name in _NATIVE_CLASSES:
         native_class = getattr(sys.modules.get(module), class_name, None)
         if native_class is not None and isinstance(target, native_class):

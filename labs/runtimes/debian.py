@@ -8,7 +8,8 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-#: apt with lists of its own, in which nothing counts as installed: whatever is needed is fetched.
+#: apt with separate lists, in which no package counts as installed, so that every dependency is
+#: fetched.
 _CONFIGURATION = """
 APT::Architecture "{native}";
 APT::Architectures {{ {architectures} }};

@@ -31,7 +31,7 @@ class SiteOption:
     name: str
     #: Site's name, such as ``CHI@TACC``.
     site: str
-    #: What is reserved there: a bare-metal node, an edge device, or a virtual machine's flavor.
+    #: The reserved resource: a bare-metal node, an edge device, or a virtual machine's flavor.
     resource: Literal["node", "device", "flavor"]
     #: Node type, device machine name or flavor name.
     type: str
@@ -48,7 +48,7 @@ class SiteOption:
     #: Minute of the hour at which a block ends: back-to-back leases race, so the last minutes stay
     #: free.
     end_minute: int
-    #: What differs for the lesson from the first option; empty on the first.
+    #: Differences for the lesson from the first option; empty on the first.
     changes: str
     #: Seconds of set-up's steps that a proof has seen; empty before the first.
     seen_s: Mapping[str, float] = field(default_factory=dict, compare=False)
@@ -75,7 +75,7 @@ class PartSpec:
     options: tuple[SiteOption, ...]
     #: Usual seconds of each step on the first option.
     expected_s: Mapping[str, float]
-    #: By machine: gigabytes that set-up fetches beside the course's packages, by what they are.
+    #: By machine: gigabytes that set-up fetches beside the course's packages, by content.
     fetches_gb: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def option(self, site: str, type_name: str | None = None) -> SiteOption:

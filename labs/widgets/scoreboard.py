@@ -127,7 +127,7 @@ def _gauge(judged: Judged | None, number: str, limit: float) -> str:
         value, mark, tone = write(measured), "", "msl-soft"
         if judged.on_target_machine:
             mark, tone = ("✓ ", "msl-good") if judged.within[number] else ("✗ ", "msl-bad")
-        # The bar ends at twice the limit, so that the limit's tick stands in the middle.
+        # The bar ends at twice the limit, so that the limit's tick is in the middle.
         width = min(measured / limit, 2.0) / 2
     figure = f'<span class="msl-push msl-figure {tone}">{mark}{escape(value)}</span>'
     line = f'<div class="msl-line-of-text"><span class="msl-soft">{heading}</span>{figure}</div>'

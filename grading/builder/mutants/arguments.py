@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
-#: What was done, and the statement's text.
+#: Description of the edit, and the statement's text.
 Edit = tuple[str, str]
 
 
@@ -18,7 +18,7 @@ class ArgumentKind(Enum):
     OTHER = auto()
 
 
-#: What may be done to a sequence, as a list.
+#: Possible changes of a sequence, as a list.
 _SEQUENCES = {
     "sorted": "sorted({0})",
     "reversed": "{0}[::-1]",

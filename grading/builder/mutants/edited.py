@@ -12,7 +12,7 @@ from grading.builder.mutants.arguments import ArgumentKind, argument_edits, kind
 from grading.builder.mutants.expressions import Scope, expression_edits
 from grading.builder.mutants.statements import statement_edits
 
-#: Values of an argument that are written in, beside 0 and 1: those that most cases have.
+#: Values that replace an argument, beside 0 and 1: those that most cases have.
 _MOST_FREQUENT = 4
 
 
@@ -20,9 +20,9 @@ _MOST_FREQUENT = 4
 class Mutant:
     """A function with one edit."""
 
-    #: What was done, in a few words.
+    #: Description of the edit, in a few words.
     label: str
-    #: The lines before, ' → ', and the lines after; of a new line nothing stands before.
+    #: The lines before, ' → ', and the lines after; for a new line, the part before is empty.
     change: str
     source: str
 

@@ -30,7 +30,7 @@ from labs.course.cells import define, names
 from labs.course.lessons import Lesson, LessonError
 from labs.judge.calls import call, decode
 
-#: Turns of a mutant's ``while`` loops in one call; what turns more often never ends.
+#: Most turns of a mutant's ``while`` loops in one call; a loop with more turns never ends.
 _MOST_TURNS = 600
 _TURN = "count_turn"
 
@@ -43,7 +43,7 @@ class Survivor:
 
     label: str
     change: str
-    #: The first call of the domain on which it is wrong, and what is right there.
+    #: The first call of the domain on which it is wrong, and the right result.
     call: str
     expected: str
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: What was done, and the expression in whose place it stands.
+#: Description of the edit, and the replacing expression.
 Edit = tuple[str, ast.expr]
 
 _COMPARISONS: dict[type[ast.cmpop], list[type[ast.cmpop]]] = {
@@ -57,7 +57,7 @@ _FUNCTIONS = {
 #: Of these, numpy's is meant if a bare function is exchanged.
 _OF_NUMPY = {"floor", "ceil", "trunc", "median", "square"}
 
-#: Names of modules: what stands before the dot is no value.
+#: Names of modules: the name before the dot is not a value.
 _MODULES = {"np", "math", "binom"}
 
 _NOT_COMMUTATIVE = (ast.Sub, ast.Div, ast.Pow, ast.FloorDiv)
@@ -72,7 +72,7 @@ class Scope:
     arguments: tuple[str, ...]
     #: Names that the function binds.
     local: tuple[str, ...]
-    #: Of each number among the arguments: values that cases give it.
+    #: For each number among the arguments: its values in the cases.
     values: Mapping[str, list[float]]
     #: Texts that the function writes.
     texts: frozenset[str]

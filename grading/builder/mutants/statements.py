@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from grading.builder.mutants.expressions import called, constant
 
-#: What was done; the block and the place in it; the statements that stand there instead.
+#: Description of the edit; the block and the place in it; the replacing statements.
 Edit = tuple[str, list[ast.stmt], int, list[ast.stmt]]
 
-#: What may be done to a result, or to a part of one.
+#: Possible changes of a result, or of a part of one.
 _ROUNDED = ("round", "np.floor", "np.ceil", "abs", "int")
 _PARTS = (0, 0.0, 1.0, -1)
 

@@ -72,7 +72,7 @@ def inspect_models(files: Sequence[Taken], pictures: Path) -> dict[str, Facts]:
         if measured := _MEASURED.get((file.sha256, pictures_sha256)):
             facts[file.name] = replace(measured, name=file.name)
     waiting = [file for file in files if file.name not in facts]
-    # A model that kills or hangs the child is named, and the rest gets a child of its own.
+    # A model that kills or hangs the child is named, and the rest gets a new child.
     while waiting:
         replies = _ask(waiting, pictures)
         if not replies:
@@ -128,7 +128,7 @@ def _replies(outcome: Outcome, names: Sequence[str]) -> dict[str, dict]:
         except StrictJsonError:
             continue
         name = reply.get("name") if isinstance(reply, dict) else None
-        # What was printed of a model before a later one was loaded stands.
+        # Results that were printed before a later model was loaded count.
         if not isinstance(name, str) or name not in open_names:
             continue
         if reply.get("begun"):

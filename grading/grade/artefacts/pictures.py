@@ -34,7 +34,7 @@ DATASET = PROJECT_DIR / "assets" / "food11-mini"
 #: than an accuracy does.
 COUNT, VIEWS = 40, 40
 
-#: Of the evaluation pictures, the share that is drawn from ``HARD``.
+#: Share of the evaluation pictures that is drawn from ``HARD``.
 _HARD_SHARE = 0.6
 
 #: Places of the evaluation pictures that the course's float model gets wrong, 124 of 660: an edited

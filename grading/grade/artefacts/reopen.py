@@ -118,7 +118,7 @@ def open_again(questions: Sequence[Question], records: Records) -> dict[str, Ope
     return {question.id: _opened(question, records) for question in questions}
 
 
-#: What was found in this process, by question and texts.
+#: Results of this process, by question and texts.
 _OPENED: dict[tuple[str, str], Opened] = {}
 
 

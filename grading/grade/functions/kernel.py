@@ -30,7 +30,7 @@ def _shows_nothing(*values: object, **how: object) -> None:
     """Discard a display."""
 
 
-#: Class and method of ipykernel, and what it does here instead.
+#: Class and method of ipykernel, and the replacement here.
 _INSTEAD = (
     (IOPubThread, "_setup_pipe_in", _opens_no_port),
     (OutStream, "write", _writes_nothing),

@@ -12,13 +12,13 @@ from grading.grade.functions.names import ENDINGS, RESULTS
 from grading.grade.intake.sources import HandInRefusedError, open_regular
 from labs.records.strict import StrictJsonError, loads
 
-#: What one function, or one cell, may have written down.
+#: Most bytes that one function, or one cell, may record.
 _BACK_BYTES = 1 << 20
 
 #: Said of a cell that hangs, or that ends the kernel or the run.
 DISTURBED = "it did not come to its end"
 
-#: How nbval speaks of a kernel that hangs or is gone.
+#: nbval's messages about a kernel that hangs or is gone.
 _DISTURBANCE = re.compile(r"time.?out|[Kk]ernel|plugin exception", re.IGNORECASE)
 
 

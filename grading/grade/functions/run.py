@@ -80,7 +80,7 @@ class Called:
     ending: str = ""
 
 
-#: Of a function whose results stand in the ledger and whose cell does not.
+#: For a function whose results are in the ledger without its cell.
 NO_CELL = Called(
     fault="the ledger holds no cell with it: run its check again, and hand in again.",
     is_absent=True,
@@ -263,7 +263,7 @@ def _control_s() -> float:
 
 def _is_right(cases: Cases, outputs: object) -> bool:
     """Return whether a function did on its cases what was expected."""
-    # What came out of the sandbox may be anything.
+    # The sandbox's output may be anything.
     if not isinstance(outputs, list):
         return False
     if not all(isinstance(output, dict) for output in outputs):

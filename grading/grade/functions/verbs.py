@@ -11,7 +11,7 @@ from grading.grade.functions.names import CASES, RESULTS
 from labs.course.cells import alone
 from labs.judge.calls import call
 
-#: The run's folder; a cell may go elsewhere.
+#: The run's folder; a cell may change the working folder.
 _HERE = Path.cwd()
 
 

@@ -101,7 +101,7 @@ def _have_a_meaning(entry: dict) -> None:
     """
     stamp = entry.get("started_at") or entry["made_at"]
     try:
-        # A pattern's digits are anybody's; a date's are ours.
+        # A pattern allows every script's digits; a date allows only ASCII.
         datetime.fromisoformat(stamp.encode("ascii").decode())
     except ValueError:
         raise StrictJsonError(f"{stamp!r} is no date and time") from None

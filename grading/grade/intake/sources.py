@@ -34,7 +34,7 @@ _DAMAGE = (
     MemoryError,
 )
 
-#: What opens a file for reading.
+#: Function that opens a file for reading.
 Opener = Callable[[], contextlib.AbstractContextManager[IO[bytes]]]
 
 #: Folders within each other that are looked into.
@@ -108,7 +108,7 @@ def _of_folder(root: Path, limits: IntakeLimits) -> Source:
     source = Source()
     folders = [""]
     count = 0
-    # It grows while it is gone through.
+    # The loop below appends to this list.
     for prefix in folders:
         with os.scandir(root / prefix) as entries:
             listed = sorted(entries, key=lambda entry: entry.name)

@@ -21,7 +21,7 @@ class Note:
 
     #: The file, or part of it, that it is about.
     about: str
-    #: What was done and why, in one sentence.
+    #: The action and its reason, in one sentence.
     message: str
 
 

@@ -19,7 +19,7 @@ _FEWEST_SAMPLES = 20
 #: Words of an answer below which two students may well write the same.
 _FEWEST_WORDS = 6
 
-#: What a cell's text says without being part of what it does.
+#: Parts of a cell's text without effect on its behaviour.
 _UNSAID = {
     tokenize.COMMENT,
     tokenize.NL,

@@ -29,7 +29,7 @@ class Result:
 
     student: str
     part: int
-    #: sha256 over names and contents of what was taken in.
+    #: sha256 over names and contents of the accepted files.
     digest: str
     #: Public rows, then hidden ones: one for each question of the part, of all its choices, as they
     #: were graded.
@@ -39,9 +39,9 @@ class Result:
     #: Machines of the records, in words.
     machines: tuple[str, ...] = ()
     #: The first 200 samples of the newest latency record of each option and batch size, as
-    #: 'onnx-all × 1': what a student is asked about in person.
+    #: 'onnx-all × 1': options for questions to a student in person.
     samples: dict[str, list[float]] = field(default_factory=dict)
-    #: Hashes of what would be the same in a copy (``grading.grade.result.prints``).
+    #: Hashes of parts that would be the same in a copy (``grading.grade.result.prints``).
     prints: dict[str, list[str]] = field(default_factory=dict)
     #: How often each question was answered in the ledger, by its id.
     answers: dict[str, int] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Result:
     leaderboard: dict[str, float] = field(default_factory=dict)
     #: Fault of the grader's own, in words; empty when there was none. Staff has to look.
     fault: str = ""
-    #: What this host could not do to keep submissions apart.
+    #: Walls between submissions that this host lacks.
     limits: tuple[str, ...] = ()
     #: What the part's questions were worth in the gradebook when it was graded, the talk's points
     #: left out. A gradebook asks ``labs.course.points.standing``, by the assignment as it is then.

@@ -30,7 +30,7 @@ FIRST_USER, USERS = 2_010_000_000, 100_000_000
 #: Set by Gradescope's ``run_autograder`` alone: its container holds one hand-in, and no solution.
 ALONE_VARIABLE = "GRADER_ALONE"
 
-#: What a command is put behind so that the kernel filters its system calls.
+#: Prefix of a command that makes the kernel filter its system calls.
 FILTERED = (sys.executable, "-I", "-S", str(Path(system_calls.__file__)))
 
 
@@ -41,7 +41,7 @@ class Abilities:
     #: Whether bubblewrap works: a command sees the files that are named for it and nothing else, no
     #: network, and no processes but its own.
     bubblewrap: bool
-    #: Whether commands can run as a user of their own.
+    #: Whether commands can run as a separate user.
     own_user: bool
     #: Whether such a user can reach Python and the course where they lie.
     in_reach: bool = True
@@ -52,7 +52,7 @@ class Abilities:
     alone: bool = False
     #: Whether the kernel counts all memory of a command and its processes (``control_group``).
     control_group: bool = False
-    #: Why bubblewrap does not work and what allows it, in one sentence.
+    #: Why bubblewrap does not work, and how to allow it, in one sentence.
     why_no_bubblewrap: str = ""
 
     @property

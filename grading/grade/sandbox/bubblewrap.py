@@ -8,7 +8,7 @@ import re
 
 _MISSING = "bubblewrap is not installed. Debian, Ubuntu: sudo apt install bubblewrap."
 
-#: By the words with which bubblewrap ends: the cause, and what to do.
+#: By bubblewrap's last words: the cause, and the fix.
 _CAUSES = (
     (
         # Ubuntu lets a program make a user namespace, and AppArmor then takes away every capability

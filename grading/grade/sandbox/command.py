@@ -100,7 +100,7 @@ class SandboxLimits:
         )
 
 
-#: What a command gets unless its caller knows better.
+#: Default limits of a command.
 DEFAULT_LIMITS = SandboxLimits()
 
 
@@ -111,7 +111,7 @@ class Outcome:
     #: Exit status; negative for a signal, 124 or 137 where the time limit struck.
     returncode: int
     timed_out: bool
-    #: First bytes of what it printed, and of what it printed as errors.
+    #: First bytes of its output and of its error output.
     output: str
     errors: str
     wall_s: float
@@ -158,7 +158,7 @@ class Sandbox:
         begin_s = time.monotonic()
         output_path = self.temporary / "output"
         errors_path = self.temporary / "errors"
-        # What a student's code prints is for nobody else on this machine.
+        # Other users of this machine must not read the output of a student's code.
         private = partial(os.open, mode=0o600)
         with (
             open(output_path, "wb", opener=private) as output,
@@ -281,7 +281,7 @@ class Sandbox:
         script = f"echo 900 2>/dev/null >/proc/self/oom_score_adj; exec {shlex.join(inner)}"
         base = control_group.handed_over() if self.can.control_group else None
         if base is not None:
-            # Its folder may lie in a tmpfs, whose files are memory.
+            # Its folder may be in a tmpfs, whose files are memory.
             self._group = ControlGroup(base, limits.together_bytes + limits.folder_bytes)
             members = shlex.quote(str(self._group.processes))
             script = f"echo $$ >{members} || exit 125; {script}"

@@ -76,7 +76,7 @@ _CLONE_NEWUSER = 0x10000000
 #: x86-64 has a second set of call numbers from here on, which nothing of ours uses.
 _X32 = 0x40000000
 
-#: The verdicts of a filter. An errno stands in the lower bits.
+#: The verdicts of a filter. The lower bits hold an errno.
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
 

@@ -51,7 +51,7 @@ COURSE = (
 #: they are for reading.
 CLOSED = ("--remount-ro", "/dev", "--remount-ro", "/tmp", "--remount-ro", "/")
 
-#: What a command has for itself: no network, no processes but its own.
+#: A command's own namespaces: without a network, with only its own processes.
 _UNSHARED = (
     "--unshare-ipc",
     "--unshare-net",
@@ -68,7 +68,7 @@ def arguments(work: Path) -> list[str]:
     it can write to.
     """
     own = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
-    # Behind them, since something of it may lie in /tmp.
+    # After them, since parts of it may be in /tmp.
     shown = list(_shown())
     writable = [*_folders_above([work]), "--bind", str(work), str(work)]
     return [*_UNSHARED, *own, *shown, *writable, *CLOSED, "--chdir", str(work)]

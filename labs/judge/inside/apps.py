@@ -10,16 +10,16 @@ from typing import Any
 
 from labs.judge.inside.wire import MOST_TEXT, Ask, Wire, in_loop, load
 
-#: They stand beside a student's app.
+#: Modules beside a student's app.
 CLASSIFIER = Path(__file__).parents[2] / "serve" / "compared" / "classifier.py"
 INTAKE = Path(__file__).parents[2] / "data" / "intake.py"
 
 
-#: Of a body that does not end.
+#: Bytes of one piece of an endless body.
 _PIECE = b"A" * 1_000_000
 
 
-#: What is alike in the scopes of all requests.
+#: Common fields of all requests' scopes.
 _SCOPE: dict[str, Any] = {
     "type": "http",
     "asgi": {"version": "3.0"},

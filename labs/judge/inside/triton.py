@@ -11,7 +11,7 @@ import numpy as np
 from labs.judge.inside.runtime import features
 from labs.judge.inside.wire import Ask, Wire, in_thread, load, module
 
-#: They stand beside a student's model.
+#: Modules beside a student's model.
 FOOD = Path(__file__).parents[2] / "serve" / "triton" / "models" / "food.py"
 INTAKE = Path(__file__).parents[2] / "data" / "intake.py"
 

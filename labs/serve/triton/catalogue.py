@@ -13,7 +13,7 @@ from pathlib import Path
 #: Where the files are that run inside Triton.
 CODE_DIR = Path(__file__).parent / "models"
 
-#: What takes photos in there, too.
+#: The intake of photos, there too.
 INTAKE = Path(__file__).parents[2] / "data" / "intake.py"
 
 _IMAGE = 'input [ { name: "INPUT_IMAGE" data_type: TYPE_STRING dims: [ 1 ] } ]'
@@ -131,7 +131,7 @@ class ModelRepository:
         for model in models:
             target = self.folder / model.name
             shutil.rmtree(target, ignore_errors=True)
-            # Triton wants a version folder of an ensemble too.
+            # Triton needs a version folder for an ensemble too.
             (target / VERSION).mkdir(parents=True)
             for place, source in model.files.items():
                 if isinstance(source, str):

@@ -97,7 +97,7 @@ def lesson_repository() -> Path:
         raise NotWrittenError(
             f"There is no `{folder / 'model.py'}` yet. Write it in *Serve with Triton* first."
         )
-    # What a student writes travels to a machine, and these do not.
+    # A student's files are copied to a machine; these files are not.
     for name, source in beside(assets.model()).items():
         shutil.copyfile(source, folder / name)
     return repository
