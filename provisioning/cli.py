@@ -249,7 +249,7 @@ def sweep(
             testbed = lab.open_testbed(site)
             site_leftovers = held.survey(testbed, now, owner)
             swept = held.sweep(testbed, site_leftovers, now) if delete else []
-            # What is counted below is what is there now, not what was there before.
+            # The count below is of present resources, not earlier ones.
             leftovers += held.survey(testbed, now, owner) if swept else site_leftovers
             lines += swept
     for line in lines:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from labs.display.format import duration
 
-#: Seconds between two lines, on a terminal and elsewhere, such as in a log.
+#: Seconds between two lines, on a terminal and in other output, such as a log.
 TERMINAL_PERIOD_S = 1.0
 LOG_PERIOD_S = 60.0
 

@@ -27,7 +27,7 @@ from provisioning.testbed.errors import ProvisioningError
 
 BRANCH = "main"
 
-#: What a student's work and set-up leave in the folder: git neither shows nor touches it.
+#: Files of a student's work and set-up, which git ignores.
 _IGNORED = """\
 /workspace/
 /.venv/
@@ -134,7 +134,7 @@ def _require_template(root: Path, repository: Path) -> None:
 
 
 def _git(repository: Path, *arguments: str, given: str = "") -> str:
-    # A hook's or a worktree's variables would lead git elsewhere.
+    # A hook's or a worktree's variables would lead git to another repository.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment["LC_ALL"] = "C"
     command = ["git", "-C", str(repository), *arguments]

@@ -29,7 +29,7 @@ for _name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "PYTHON", "AR
     os.environ.pop(_name, None)
 
 
-# How long an example takes says how busy this machine is, and nothing of what is asked.
+# An example's time depends on this machine's load, not on the tested code.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 

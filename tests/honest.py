@@ -39,7 +39,7 @@ from tests.grading.recorded import MODEL
 _TIMES_S = [0.01 + 1.7e-5 * (place * 7 % 41) for place in range(60)]
 _SAMPLES = {"latency": _TIMES_S, "throughput": _TIMES_S, "size": [9_000_000.0]}
 
-#: What they were measured of.
+#: The measured objects.
 FILE = {
     "name": "model.onnx",
     "sha256": hashlib.sha256(b"a model").hexdigest(),
@@ -109,7 +109,7 @@ def handed(lesson: Lesson, id: str) -> dict[str, dict]:
         return {"shared_kernel.py": {"text": text}}
     files: list[dict] = []
     with tempfile.TemporaryDirectory() as folder:
-        # What such cells take from those before them: texts, and places to write to.
+        # Inputs of such cells from earlier cells: texts, and places to write to.
         places = {
             name: Path(folder) / name for name in ("folder", "model", "repository", "network")
         }

@@ -256,7 +256,7 @@ def test_what_a_room_imports_is_declared_for_it() -> None:
         folder: {canonicalize_name(r.name) for extra, r in DECLARED if extra in EXTRAS_OF[folder]}
         for folder in EXTRAS_OF
     }
-    # Scripts that run in an environment of their own import what is pinned there.
+    # Scripts that run in a separate environment import the packages pinned there.
     pinned = [
         line
         for environment in environments().values()

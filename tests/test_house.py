@@ -22,23 +22,23 @@ from labs.workspace import PROJECT_DIR, deeper_packages
 from tests.reached import modules, unreached
 
 ROOMS = ("labs", "provisioning", "grading")
-#: The package that plays Chameleon. The course uses its public names, as anybody does.
+#: The package that plays Chameleon. The course uses its public names, like any other user.
 PLAYED = "chameleon_rehearsal"
 
-#: What each room may import from the project; a room includes everything below it.
+#: Rooms that each room may import from; a room includes everything below it.
 MAY_IMPORT = {
     "labs": ["labs"],
     "provisioning": ["labs", "provisioning"],
     # The door leads to every room that students use; no room leads back to it.
     "provisioning/front": ["labs", "provisioning"],
-    # The rehearsal is a package of its own: it knows nothing of the course.
+    # The rehearsal is a separate package, without imports from the course.
     "provisioning/rehearsal": [],
-    # Grading knows hand-ins, and no sites.
+    # Grading uses hand-ins, not sites.
     "grading": ["labs", "grading"],
     # Authors' tools run lessons, and reckon what a set-up takes.
     "grading/builder": ["labs", "provisioning", "grading"],
     "notebooks": ["labs", "provisioning"],
-    # What one deep dive alone needs, in its lesson's folder.
+    # Packages that only one deep dive needs, in its lesson's folder.
     "labs/deeper": ["labs"],
     # The authors' half of a lesson: cases and rules, in the builder's words.
     "notebooks/questions": ["labs", "grading/builder"],
@@ -257,7 +257,7 @@ def texts_of(lesson) -> str:
     )
 
 
-#: What repairs a file that is built from others, and is older than they are.
+#: The command that rebuilds a file that is older than its sources.
 STALE = "make notebooks"
 
 

@@ -79,7 +79,7 @@ class Server:
     """A running server of the course, and the secrets that another user must not get."""
 
     url: str
-    #: What its owner alone may know.
+    #: Secrets that only the owner may read.
     secrets: list[str] = field(default_factory=list)
     #: Folders outside the open one.
     folders: list[Path] = field(default_factory=list)
@@ -241,7 +241,7 @@ def assert_closed_to_others(server: Server, room: Path) -> None:
     answers = as_somebody_else(ASK, server.url, json.dumps(requests))
     assert answers == [status for _, status in server.refused]
     writable, readable, lines = as_somebody_else(WALK, str(room), *map(str, server.folders))
-    # One file that is open to all shows that somebody else does look.
+    # One file that is open to all shows that another user really looks.
     assert writable == [str(open_file)]
     assert readable.pop(str(open_file)) == "readable"
     allowed = [room / name for name in server.readable]

@@ -14,7 +14,7 @@ from provisioning import computer, environment
 from provisioning.computer import dotted
 from tests.test_environment import PROJECT, ROOT, resolve
 
-#: What makes an environment.
+#: The command that makes an environment.
 SET_UP = (
     "labs/__init__.py",
     "labs/display/__init__.py",
@@ -112,7 +112,7 @@ def names(folder: Path, programs: dict[str, str]) -> str:
     return f"{own}{os.pathsep}{bare}"
 
 
-#: What pyenv puts on the PATH for a version that it has and that is not selected.
+#: pyenv's program on the PATH for an installed version that is not selected.
 SHIM = "echo 'pyenv: python3.11: command not found' >&2; exit 127"
 TOO_OLD = "exit 1  # its grammar does not know set-up's"
 RUNS = f'exec {sys.executable} "$@"'

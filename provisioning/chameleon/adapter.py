@@ -65,7 +65,7 @@ for _chatty in ("neutronclient", "keystoneauth"):
     logging.getLogger(_chatty).setLevel(logging.ERROR)
 
 
-#: Seconds until somebody answers at all, and then for each piece of an answer.
+#: Seconds until a first reply, and then for each piece of an answer.
 _PATIENCE_S = (15, 90)
 
 

@@ -42,11 +42,11 @@ _VALUES = frozenset(
         "title",
     }
 )
-#: Keys of bodies below which every key is somebody's own word.
+#: Keys of bodies below which users choose every key.
 _OF_OWN_WORDS = frozenset(
     {"addresses", "environment", "extra_specs", "labels", "meta", "metadata", "properties"}
 )
-#: Words of paths that belong to the interface; every other one is an identifier or a name.
+#: Words of paths that belong to the interface; all other words are identifiers or names.
 _PATH_WORDS = """
     access actions action allocation allocations allocations-api auth availability chameleon
     clusters container containers detail devices execute extensions federation flavor-instances

@@ -181,7 +181,7 @@ _NO_ANSWER = {
 }
 
 _ABSENT = {"EndpointNotFound", "CatalogException", "EmptyCatalog"}
-#: Of a proxy whose service is down.
+#: Status codes of a proxy whose service is down.
 _MAINTENANCE = {502, 503, 504}
 
 

@@ -272,7 +272,7 @@ class Whereabouts:
     #: ``over``.
     state: str
     lease: Lease | None
-    #: Why somebody should look at this student; empty when nothing says so.
+    #: Why the instructor should look at this student; empty without a reason.
     look: str
 
 
@@ -280,11 +280,11 @@ class Whereabouts:
 class Watched:
     """A class at one moment."""
 
-    #: Where each student is, whoever needs somebody first.
+    #: Where each student is; students who need help come first.
     rows: list[Whereabouts]
-    #: Sites that did not answer: whoever has nothing elsewhere may be there.
+    #: Sites that did not answer: students without a lease at another site may be there.
     silent: Silent
-    #: What each site that answered said of the part's leases.
+    #: The part's leases, by each site that answered.
     looks: tuple[SiteObservation, ...] = ()
 
 
@@ -320,7 +320,7 @@ def watch(
         if lease is not None:
             state, look = _state(lease, machine_of.get(name), now, grace)
         elif name in lease_names:
-            # Whoever comes and releases leaves no lease behind.
+            # A student who came and released has no lease any more.
             state, look = "over", "never released: did anybody come?"
         else:
             state, look = "not known" if silent else "none", ""

@@ -27,7 +27,7 @@ _MORE_DAYS = (1, 2, 4, 7)
 #: How many more machines are tried then.
 _MORE_MACHINES = (1, 2, 4, 8)
 
-#: Columns that are read back; ``local``, ``state`` and what follows are for people.
+#: Columns that are read back; ``local``, ``state`` and later columns are for people.
 NEEDED = ("student", "site", "type", "machine", "start_utc", "end_utc")
 _COLUMNS = (*NEEDED, "local", "state", "as_wished")
 _FORM = "%Y-%m-%d %H:%M"
@@ -167,7 +167,7 @@ def make_plan(
             able.append(student)
     would_do: tuple[str, ...] = ()
     if without:
-        # What the class could do is for those who can come at all.
+        # The remedies count only students who can come at all.
         would_do = tuple(replace(request, students=able).would_do())
     ordered = sorted(seats.values(), key=_start_and_name)
     return ClassPlan(spec, wish, tuple(ordered), without, would_do)

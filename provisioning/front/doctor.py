@@ -18,7 +18,7 @@ from labs.workspace import PROJECT_DIR, workspace_dir
 from provisioning.environment import has_nvidia_gpu, is_cuda
 from provisioning.front.lab import existing_part, unwritable
 
-#: What the models and results of all lessons take, beside the environment.
+#: Size of the models and results of all lessons, without the environment.
 _ROOM_BYTES = 3 * 10**9
 
 #: One module for each extra of pyproject.toml that a student's lessons import.
@@ -36,9 +36,9 @@ class Finding:
     """One thing that was looked at."""
 
     name: str
-    #: What was found, in one sentence.
+    #: The finding, in one sentence.
     sentence: str
-    #: What to do; empty where nothing is wrong.
+    #: The fix; empty without a fault.
     way_out: str = ""
     harmless: bool = False  #: The course runs all the same.
 

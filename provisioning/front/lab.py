@@ -41,7 +41,7 @@ def command(arguments: Sequence[str] = (), lesson: Lesson | None = None) -> list
         notebook = lesson.notebook.relative_to(PROJECT_DIR)
         opened = f"/lab/tree/{notebook.as_posix()}"
     options = {
-        # What its address is, it says in any case.
+        # It prints its address in any case.
         "--Application.log_level": "WARN",
         # In a container one is root, and JupyterLab would refuse; it listens on loopback and asks
         # for its token.
@@ -56,7 +56,7 @@ def command(arguments: Sequence[str] = (), lesson: Lesson | None = None) -> list
         "--LabApp.workspaces_dir": workspace_dir() / ".jupyterlab",
         "--LabApp.default_url": opened,
     }
-    # What is named twice is an error to traitlets.
+    # traitlets refuses an option that is given twice.
     for argument in arguments:
         options.pop(argument.partition("=")[0], None)
     own = [f"{name}={value}" for name, value in options.items()]

@@ -28,7 +28,8 @@ class CourseHandler(APIHandler):
         """Send JSON; ``?stamp=`` with the stamp of the last answer sends 204 while nothing has
         changed.
         """
-        # With the minute: what is left of a lease changes while nobody works.
+        # With the minute, because a lease's remaining time changes even if the student does not
+        # work.
         minute = int(time.time()) // 60
         now = "-".join(str(number) for number in (*stamp(), minute))
         if self.get_query_argument("stamp", "") == now:
@@ -37,7 +38,7 @@ class CourseHandler(APIHandler):
         try:
             page = await IOLoop.current().run_in_executor(_JUDGE, lambda: front_page(standing()))
         except Exception as error:
-            # The log has the traceback; whoever looks at the page has a line to type.
+            # The log has the traceback; the page's reader gets a line to type.
             raise web.HTTPError(500, f"`{msl('doctor')}` says what is wrong.") from error
         self.finish(json.dumps({"stamp": now, "html": page}))
 

@@ -119,7 +119,7 @@ class CourseStanding:
 
     #: Lessons in the order in which they are taken.
     steps: tuple[LessonStanding, ...]
-    #: What it was read from.
+    #: The source of this standing.
     records: Records
     #: Id of the lesson that was worked in last; None before the first entry.
     last: str | None = None

@@ -16,7 +16,7 @@ from labs.shell import python, setup
 from labs.workspace import PROJECT_DIR
 from provisioning.front.lab import LabError
 
-#: What students' repositories never have.
+#: Files that students' repositories never have.
 _AUTHORS = ("grading", "tests")
 
 

@@ -16,7 +16,7 @@ from provisioning.front.standing import CourseStanding, LessonStanding
 #: A mark beside each word, so that nothing is told by colour alone.
 MARKS = {"done": "✓", "begun": "◐", "open": "○"}
 
-#: What the points are, and what may still change them.
+#: Meaning of the points, and possible changes.
 POINTS_NOTE = (
     "Points are your gradebook's, as your own checks promise them; what only the grader can see "
     "(further cases, your files opened again) may still take some."
@@ -38,7 +38,7 @@ class PartStanding:
         self.next = next((step for step in counted if not step.done), None)
         #: Points of a talk are the teacher's to give.
         talk = f", and {self.asked.defence:g} for the talk" if self.asked.defence else ""
-        #: What the site's record proves, the gradebook adds.
+        #: The gradebook adds the points that the site's record proves.
         leases = f", and {self.asked.lease:g} for leases (pending)" if self.asked.lease else ""
         self.points = f"{points_of(*counted)} points{talk}{leases}"
         #: In the reader's time; empty without a date.

@@ -25,7 +25,7 @@ from provisioning.testbed.surroundings import (
     rehearsing as rehearsing,
 )  # for those who have this module
 
-#: The course's root folder: what is copied to a machine.
+#: The course's root folder, which is copied to a machine.
 ROOT = Path(__file__).resolve().parents[2]
 _CREDENTIALS = ("OS_AUTH_TYPE", "OS_AUTH_URL", "OS_ACCESS_TOKEN")
 
@@ -228,7 +228,7 @@ def _travel(
         shell = site.shell(machine)
         record = Record.for_name(name)
     else:
-        # Another computer than the one that has set it up, and so with a record of its own.
+        # A different computer from the one that set the machine up, so with a different record.
         shell = SshShell(way)
         record = Record.for_name(f"{name}-at-{way.host}")
     has_record = record.about or way is not None

@@ -40,7 +40,7 @@ class Brought:
     """A file that is on the device now."""
 
     name: str
-    #: sha256 of its bytes, computed over there.
+    #: sha256 of its bytes, computed on the device.
     sha256: str
     size_bytes: int
     #: Whether it travelled, or the same bytes were there.
@@ -154,7 +154,7 @@ class Device:
                 time.sleep(self.poll_s)
             return seen
 
-        # A measurement is made anew each time; only one that still runs is followed.
+        # Each call measures again, except if a measurement still runs: then it follows that one.
         jobs.follow(
             self.shell, name, self._command(arguments), name, say=on_line, until=until, rerun=True
         )

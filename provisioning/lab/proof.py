@@ -75,7 +75,7 @@ _NAMING_VARIABLES = {
     "OS_KEYPAIR_PRIVATE_KEY": "(key)",
     "OS_KEYPAIR_PUBLIC_KEY": "(key)",
 }
-#: Accounts that are in the images, and so nobody's.
+#: Accounts that are in the images, so they name no person.
 _ACCOUNTS_OF_IMAGES = frozenset({"cc", "jovyan", "ubuntu"})
 
 

@@ -21,7 +21,7 @@ from labs.workspace import PROJECT_DIR, checkout_path, deeper_packages
 #: With these a Codespace and Binder begin. No other hidden file leaves.
 STARTED_ELSEWHERE = (".devcontainer", ".binder")
 
-#: What a student needs. Matched against the whole path from the root; ``**`` spans folders.
+#: Files that a student needs. Matched against the whole path from the root; ``**`` spans folders.
 ALLOWED = (
     "README.md",
     "LICENSE",
@@ -51,7 +51,7 @@ REFUSED = (
     "notebooks/instructor/**",
     "notebooks/site/**",
     f"{STUDENT}/**",
-    # What rebuilds pictures and models takes npm and hours.
+    # Rebuilding pictures and models needs npm and hours.
     "assets/recipes/**",
     "tests/**",
     "provisioning/rehearsal/tests/**",
@@ -87,7 +87,7 @@ class Archive:
     """A packed tree."""
 
     path: Path
-    #: Of the archive itself; the same tree gives the same digest.
+    #: sha256 of the archive itself; the same tree gives the same digest.
     sha256: str
     #: Paths of its files from the root, sorted.
     files: tuple[str, ...]

@@ -46,7 +46,7 @@ class Slot:
     free: tuple[str, ...]
     #: True when the beginning has gone by.
     past: bool = False
-    #: False when nobody knows what is free: the calendar could not be read.
+    #: False if the calendar could not be read, so that the free machines are unknown.
     known: bool = True
 
     def text(self, zone: tzinfo) -> str:

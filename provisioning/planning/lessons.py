@@ -29,7 +29,7 @@ class BlockPlan:
     asked: tuple[Lesson, ...]
     #: Lessons that would take some too, and may be left out.
     extras: tuple[Lesson, ...]
-    #: Gigabytes that set-up fetches beside the course's packages, by what they are.
+    #: Gigabytes that set-up fetches beside the course's packages, by content.
     fetches_gb: Mapping[str, float]
 
     @property

@@ -32,7 +32,7 @@ def book(testbed: Testbed, request: LeaseRequest, others: Iterable[str] = ()) ->
         ProvisioningError: anything else that the site refused.
     """
     reasons: dict[str | None, str] = {}
-    # Virtual machines are lent by count: what is refused to one is refused to all of its kind.
+    # Virtual machines are reserved by number, so a refusal of one holds for all of its kind.
     is_flavor = request.resource == "flavor"
     for node in chain([request.node], () if is_flavor else others):
         if node in reasons:

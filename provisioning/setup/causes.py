@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from labs.shell import msl
 
-#: What the scripts in ``node/bin`` say themselves; their remedy may have more lines.
+#: Messages of the scripts in ``node/bin``; their remedy may have more lines.
 _FOUND = re.compile(r"^found: (?P<found>.+(?:\n  .+)*)", re.MULTILINE)
 _WAY_OUT = re.compile(r"^way out: (?P<way_out>.+(?:\n  .+)*)", re.MULTILINE)
 

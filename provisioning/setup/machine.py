@@ -11,7 +11,7 @@ from provisioning.setup.reach import ports_of
 from provisioning.testbed import Address, Lease, Machine, errors
 
 RESOURCE_TYPES = {"node": "physical:host", "device": "device", "flavor": "flavor:instance"}
-#: What is known of how long each takes to come up: so long a wait is no fault.
+#: Known boot times of each; a wait of this length is normal.
 _BOOTS = {
     "node": "bare metal boots in 10 to 30 minutes",
     "device": "some minutes",

@@ -25,7 +25,7 @@ class SetupStep:
     body: StepBody
     #: Usual seconds; feeds the plan and the progress bar.
     expected_s: float
-    #: Seconds after which it is given up.
+    #: Seconds after which the step fails.
     timeout_s: float
 
 
@@ -41,7 +41,7 @@ class SetupPlan:
     critical_path: tuple[str, ...]
     #: Usual time from beginning to end with independent steps side by side.
     total_s: float
-    #: What the same steps would take one after another.
+    #: Time of the same steps one after another.
     serial_s: float
 
     def text(self) -> str:
@@ -79,7 +79,7 @@ def plan(steps: Iterable[SetupStep]) -> SetupPlan:
     current = max(ends, key=lambda name: ends[name], default=None)
     while current is not None:
         path.insert(0, current)
-        # What ended just when this step began is what it waited for.
+        # The step that ended just when this one began is the one it waited for.
         awaited = (need for need in needs[current] if ends[need] == begins[current])
         current = next(awaited, None)
     # Python's sort is stable, so steps that begin together keep an order in which they can run.

@@ -46,7 +46,7 @@ _SSH_OPTIONS = (
     f"UserKnownHostsFile={os.devnull}",
 )
 
-#: What the machine's own folder says about its Jupyter, in one line.
+#: Reads the facts about Jupyter in the machine's own folder, in one line.
 ASK = (
     'for each in token port base; do printf "$each=%s " "$(cat .serving-labs/jupyter-$each '
     '2>/dev/null)"; done; echo'
@@ -61,7 +61,7 @@ class PortRow:
     #: On this computer; None where the machine's own address leads to it.
     local: int | None
     what: str
-    #: What a browser opens; empty where there is no way to it from here.
+    #: The address for a browser; empty if it cannot be reached from here.
     link: str
 
 

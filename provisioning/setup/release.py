@@ -178,7 +178,7 @@ def survey(
         names = {resource_name(part, owner) for part in PARTS}
         surveyed = [item for item in held if item.owner in names]
     else:
-        # What carries no name of ours may be anybody's.
+        # A resource without our name may belong to another person.
         surveyed = [item for item in held if item.owner.startswith(f"{NAME_PREFIX}-")]
     leftovers = []
     for item in surveyed:
@@ -227,7 +227,8 @@ def sweep(
     are never deleted.
     """
     lines = []
-    # Somebody may have come back since the list was made: what is no longer an orphan stays.
+    # A student may have come back since the list was made; resources that are no longer orphans
+    # stay.
     still = {item.id for item in survey(testbed, now, grace=grace) if item.orphan}
     orphans = [item for item in leftovers if item.orphan and item.site == testbed.site]
     for item in sorted(orphans, key=_deletion_order):

@@ -37,7 +37,7 @@ _MARKS = {
     "blocked": "-",
 }
 
-#: Links in the order in which they are used, with what each is for.
+#: Links in the order of their use, with their purpose.
 LINKS = {
     "forward": (
         "Run this in a terminal where your browser is (on Chameleon: in a terminal of its "
@@ -313,7 +313,7 @@ class SetupRun:
         fails.
         """
         if not isinstance(error, ProvisioningError):
-            # A defect of ours must not leave the caller waiting for an event that never comes.
+            # After a defect of ours, the caller must not wait for ever for an event.
             kind = type(error).__name__
             wrapped = ProvisioningError(
                 f"step {context.step_name!r} broke: {kind}: {error}",

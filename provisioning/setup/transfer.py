@@ -24,7 +24,7 @@ from provisioning.setup.jobs import script
 from provisioning.testbed import Shell
 from provisioning.testbed.errors import CommandFailedError, ProvisioningError
 
-#: Where the course lies on the machine, under the account's home.
+#: The course's path on the machine, under the account's home.
 REMOTE_ROOT = "serving-labs"
 #: Bytes fetched in one answer: text, a third longer than what it stands for. The container
 #: service's limit is not published.
@@ -32,7 +32,7 @@ FETCH_BYTES = 192 * 2**10
 #: Seconds for a brief command: a small device that is busy takes its time.
 PATIENCE_S = 240.0
 
-#: What a student makes, by folder below the course's on either side.
+#: A student's files, by folder below the course's on either side.
 _NAMES = {
     "workspace/models": ("*.onnx", "*.pte", "*.safetensors"),
     "workspace/programs": (
@@ -65,7 +65,7 @@ class Moved:
     entries: int = 0
     #: Files that arrived, as paths below the course's folder, with their size in bytes.
     files: dict[str, int] = field(default_factory=dict)
-    #: What differs on both sides: nothing was replaced, and this says where the other one lies.
+    #: Files that differ on both sides: both versions stay, and a text gives the other one's path.
     conflicts: list[str] = field(default_factory=list)
 
     @property
@@ -283,7 +283,7 @@ def _travels(name: str) -> bool:
     path = PurePosixPath(name)
     if path.parts[:2] in {("notebooks", "instructor"), ("notebooks", "source")}:
         return False
-    # Nothing hidden, and no way up.
+    # Hidden names and parent folders are refused.
     if any(part.startswith(".") for part in path.parts):
         return False
     for folder, patterns in _NAMES.items():

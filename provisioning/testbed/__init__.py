@@ -65,7 +65,7 @@ class Lease:
     #: Block of time, with time zone UTC.
     start: datetime
     end: datetime
-    #: What is reserved, in the order of the request.
+    #: The reserved resources, in the order of the request.
     reservations: tuple[Reservation, ...] = ()
     #: When it was made, UTC; None where the service does not say.
     created: datetime | None = None
@@ -81,7 +81,7 @@ class LeaseRequest:
     """The resources to reserve, and the time."""
 
     name: str
-    #: What is reserved: a bare-metal node, an edge device, or a KVM flavour.
+    #: The reserved resource: a bare-metal node, an edge device, or a KVM flavour.
     resource: ResourceKind
     #: Node type, device machine name, or flavour name.
     type: str

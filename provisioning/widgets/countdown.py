@@ -44,7 +44,7 @@ class LeaseCountdown(Shown):
         self._planned = block_of(run.settings.spec.part).begin_by(self.end)
         self._run = run
         self._clock = clock or site_clock()
-        #: What the last pull brought, in a sentence.
+        #: The last pull's result, in a sentence.
         self.pulled = "nothing was pulled yet"
         self._words = html()
         self.live = controls([self._words])

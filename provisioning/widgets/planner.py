@@ -117,7 +117,7 @@ class Planner(Shown):
         try:
             return self.chooser.reserve(anyway=anyway)
         except NoCapacityError:
-            # Somebody was faster: what the calendar shows is out of date.
+            # Another person was faster, so the calendar is out of date.
             self.chooser.read()
             raise
         finally:
@@ -199,7 +199,7 @@ class Planner(Shown):
         self.chooser.choose(start=self.chooser.slot.start if self.chooser.slot else None)
 
     def _option_picked(self, option: SiteOption) -> None:
-        # The same hours on another machine, where it is free then: they are what suits the student.
+        # The same hours on another machine that is free then, because these hours suit the student.
         slot = self.chooser.slot
         free_starts = {free.start for free in self.chooser.table(option).free}
         same_start = slot.start if slot and slot.start in free_starts else None
@@ -306,7 +306,7 @@ class CalendarGrid:
     def __init__(self, clicked: Callable[[Slot], None]) -> None:
         self._clicked = clicked
         self._slots: dict[ipywidgets.Button, Slot | None] = {}
-        # One layout for all: each would otherwise be a model of its own in the browser.
+        # One layout for all: otherwise each would be a separate model in the browser.
         plain = ipywidgets.Layout(width="auto", height="24px", margin="0", min_width="0")
         style = ipywidgets.ButtonStyle()
         names = "".join(f"<span>{hour:02d}</span>" for hour in range(24))

@@ -143,7 +143,7 @@ class ProvisioningProgress(Shown):
         return "Resume" if some_done or self.setup.state != "waiting" else "Bring it up"
 
     def _go(self) -> None:
-        # A still picture stays of what is done: a saved notebook then needs no widget to be read.
+        # Finished work leaves a still picture, so that readers of a saved notebook need no widget.
         self._going = True
         threading.Thread(target=self._tick, name="provisioning-clock", daemon=True).start()
         try:

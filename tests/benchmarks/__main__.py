@@ -24,7 +24,7 @@ app = typer.Typer(add_completion=False, help=__doc__)
 #: When the run began, in seconds of the monotonic clock.
 _BEGIN_S = time.monotonic()
 
-#: Measures in so many rounds, with the models' files in a folder.
+#: Measures in a number of rounds, with the models' files in a folder.
 Benchmark = Callable[[int, Path, OnProgress], Section]
 
 

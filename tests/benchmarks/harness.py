@@ -12,7 +12,7 @@ from labs import bench, stats
 from labs.bench.timing import warm_up
 from labs.runtimes.opening import open_model
 
-#: How far the two medians may be apart, as a fraction.
+#: Largest allowed difference of the two medians, as a fraction.
 BAR = 0.01
 
 #: Calls of each side in a round: one pair of medians.

@@ -26,7 +26,7 @@ from labs.runtimes.opening import open_model
 from labs.runtimes.progress import OnProgress, part, silent
 from tests.benchmarks.bars import Result
 
-#: What all are compared with: float32 in ONNX Runtime, with every graph optimization.
+#: The baseline of all comparisons: float32 in ONNX Runtime, with every graph optimization.
 BASELINE = "onnxruntime, float32"
 
 #: Images at once, beside one.

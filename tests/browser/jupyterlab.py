@@ -70,7 +70,7 @@ def browser(*flags: str) -> Iterator[object]:
             started.close()
 
 
-#: What axe calls by these names keeps somebody out.
+#: axe's names for faults that keep a person from using the page.
 SERIOUS = ("serious", "critical")
 
 

@@ -28,7 +28,7 @@ from tests.browser.film import film
 from tests.browser.jupyterlab import Course
 
 PICTURES = PROJECT_DIR / "assets" / "pictures"
-#: What the pictures show.
+#: The note about the pictures' content.
 NOTE = "shown.json"
 
 #: The part whose end the pictures show, and the lesson that prints its scoreboard.

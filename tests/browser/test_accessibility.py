@@ -28,7 +28,7 @@ from tests.grading.classroom.test_defence import member
 from tests.grading.recorded import recorded, written
 from tests.grading.result.test_result import ASIDE, RESULT
 
-#: What students press and read, a cell for each kind.
+#: Widgets and texts for students, a cell for each kind.
 CELLS = {
     "questions": """
 from labs.checkpoints import check, predict

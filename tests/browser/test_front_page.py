@@ -58,7 +58,7 @@ def test_jupyterlab_opens_the_front_page_which_follows_the_ledger_and_leads_to_l
         )
         Ledger(tmp_path / "workspace" / "ledger.jsonl").append(answer)
         page.wait_for_selector(f"#msl-course :text('Continue: {FIRST.title}')")
-        # What only a first visit needs goes, and progress takes its place.
+        # Progress replaces the parts that only a first visit needs.
         assert shown.locator(".msl-intro").count() == 0
         assert f'progressbar "{PART_TITLES[1]}"' in shown.aria_snapshot()
         assert shown.locator("details").last.get_attribute("open") is not None

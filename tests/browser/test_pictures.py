@@ -24,7 +24,7 @@ from tests.grading.whole import everything
 #: The pages that show them.
 _PAGES = ("README.md", "notebooks/README.md", "provisioning/student/README.md")
 
-#: What makes them again.
+#: The message with the command that makes them again.
 AGAIN = "the pictures are older than the course: make pictures"
 
 

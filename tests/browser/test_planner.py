@@ -30,7 +30,7 @@ progress.run()
 """
 AFTER = "print('NEXT', progress.links.get('jupyter'))"
 
-#: What the Tab key visits, in the order in which a student decides.
+#: The Tab key's stops, in the order in which a student decides.
 STOPS = [
     "Time zone",
     "Machine",
@@ -44,7 +44,7 @@ STOPS = [
     "The code",
 ]
 
-#: The words beside what has the focus.
+#: The words beside the focused element.
 FOCUSED = (
     "(at => at.closest('.widget-dropdown')?.innerText.split('\\n')[0] || "
     "at.innerText)(document.activeElement)"
@@ -110,7 +110,7 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     )
     page.wait_for_function(f"words => ({BEGINS}) === words", arg=words)
 
-    # What travels: the calendar file as a download.
+    # The download: the calendar file.
     with page.expect_download() as download:
         page.click("a[download]")
     assert download.value.suggested_filename == "serve-edge-kim.ics"

@@ -21,7 +21,7 @@ from labs.edge.files import part_1_files
 # A minute of one processor; on a busy machine, several.
 pytestmark = pytest.mark.timeout(1200)
 
-#: What runs on the device: the measuring.
+#: Code that runs on the device: the measuring.
 COURSE = ("labs.edge.cli", "labs.edge.measuring")
 
 #: What the device's code imports; plotting and tables take as long again, and

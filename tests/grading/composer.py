@@ -176,7 +176,8 @@ def search_chains(questions: dict[str, dict], seed: int, wall_s: float) -> dict[
     tried = 0
     each_s = wall_s / len(questions)
     for id, asked in questions.items():
-        # In a process of its own: a function that ends it ends the search of one question.
+        # In a separate process, so that a function that ends it ends the search of one question
+        # only.
         path = pathlib.Path(f"{id}.json")
         pid = os.fork()
         if not pid:
@@ -309,7 +310,7 @@ def pbtxt(values: dict) -> str:
     return "\n".join(lines)
 
 
-#: What the published steps of the ensemble take, and what they give: names in their code.
+#: Inputs and outputs of the ensemble's published steps: names in their code.
 _WIRES = {
     "food_preprocess": ("INPUT_IMAGE", ("input",)),
     "food_classifier_onnx": ("input", ("output",)),

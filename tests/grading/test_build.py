@@ -72,7 +72,7 @@ def test_cells_that_begin_alike_are_told_apart_and_ids_stay_short(write_lesson):
     assert all(len(name) <= 64 for name in ids(notebook))
 
 
-#: A cell that holds a solution, and what is handed out in its place.
+#: A cell with a solution, and the students' version.
 STUBS = {
     "a function": (
         'def f(x):\n    """Do it."""\n    ### BEGIN SOLUTION\n    y = x\n    return y\n    ### '

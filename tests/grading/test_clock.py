@@ -16,7 +16,7 @@ SAME, TEXT, CALL = (
     "# %%\n### BEGIN SOLUTION\na()\nb()\n",
 )
 
-#: What is put behind a lesson's last cell, and the minutes that it adds, by what they go into.
+#: Cells added after a lesson's last cell, and their minutes, by kind.
 ADDS = {
     "two hundred words": (TEXT + "word " * 200, {"reading": 1.0}),
     "a reading list": (f"{TEXT}## Read more\n#\n# {'word ' * 200}", {}),

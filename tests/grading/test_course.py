@@ -141,7 +141,7 @@ def test_the_page_of_questions_keeps_a_changed_question_with_the_reason(
     assert row.endswith("| 0 |") == (change == "void = true")
 
 
-#: Lines of a solution up to which it shows that a formula was understood, and no more.
+#: A solution of at most this number of lines shows only that a formula was understood.
 SHORT = 5
 
 

@@ -96,7 +96,7 @@ def leave_in_turn() -> None:
     course = sources()
     texts = {path: path.read_text(encoding="utf-8") for path in SHIPPED}
     for lesson in course:
-        # A deep dive's reader lies in its folder.
+        # A deep dive's reader is in its folder.
         reader, kept = Path("labs/checkpoints/reads", f"{lesson.id}.py"), Path("kept")
         kept.mkdir()
         lesson.folder.rename(kept / "lesson")

@@ -22,7 +22,7 @@ from tests.browser.jupyterlab import browser, violations
 #: A core lesson and a deep dive whose runs were kept; and one that has changed since then.
 KEPT, CHANGED = ("measure", "kernels"), "quantize"
 LESSONS = {source.id: source for source in sources() if source.id in (*KEPT, CHANGED)}
-#: A table in which a lesson compares what the solved run had guessed first with what was measured.
+#: A table in which a lesson compares the solved run's guess with the measurement.
 TABLE = (
     "<table><tr><th></th><th>times</th><th>you predicted</th></tr>"
     "<tr><th>batch</th><td>1.00</td><td>1.00</td></tr></table>"
@@ -140,7 +140,7 @@ def test_a_visitor_predicts_and_sees_the_guess_beside_what_was_measured(site: Pa
             assert page.locator(folded).count() == 0
             guess = page.locator("[data-guess]").first
             assert guess.inner_text() == "4.5"
-            # What was measured is no guess, though it has the same value.
+            # The measurement is not a guess, though it has the same value.
             assert guess.locator("xpath=../preceding-sibling::td").inner_text() == "1.00"
             page.reload()
             assert first.input_value() == "4.5"

@@ -118,7 +118,7 @@ def _recorded(entries: Entries, names: dict[str, str], **machine: object) -> Non
     """Append the recording's measurements of options, under other names, behind all predictions."""
     begun = datetime(2026, 2, 2, tzinfo=UTC)
     for place, entry in enumerate(recorded(1)):
-        # What was measured behind the race of the finalists was measured beside other work.
+        # Measurements after the finalists' race ran beside other work.
         is_told = (
             entry["type"] == "measurement"
             and entry["option"] in names

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-#: A command as people spell it. What a style sheet calls `msl`, and uv's own commands, are none.
+#: A command as people spell it, without a style sheet's `msl` and uv's own commands.
 SPELLED = re.compile(
     r"\bpython3? -m|(?<![.\w-])msl (?!msl-)[a-z]|\.venv/bin|(?<=[`' (])(?<!uv )pip3? install"
     r"|\bmake (-C|setup|lab|clean|test|doctor|check|machines|notebooks|emulate|rehearse)\b"

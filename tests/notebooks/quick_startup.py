@@ -68,7 +68,7 @@ if "fewer_images" in PACE:  # part 1, whose lessons spend half of their time on 
         _iterate(root, split), 0, None, 3 if split == "evaluation" else 1
     )
 
-    # What was recorded elsewhere is of one data set by its name, and of all photos.
+    # Other recordings are of one data set, by its name, and of all photos.
     assets.drawings = lambda split, name=None: _drawings(split, name)[
         :: 3 if split == "evaluation" and name is None else 1
     ]

@@ -115,7 +115,7 @@ DELETE, MAKE, ADD, SUBMIT = FOUR = (
 )
 SOON = "start_date=site_clock().now() + timedelta(minutes=30), end_date=end"
 
-#: Lines that stand in place of the four, and what the check says then.
+#: Lines that replace the four, and the check's message.
 PRACTICE = {
     "the failed lease was not deleted": (
         (MAKE, ADD, SUBMIT),
@@ -178,7 +178,7 @@ def test_every_wrong_practice_lease_is_undone_by_the_cell_that_the_message_names
     assert "practice ACTIVE" in reserving.run("print(practice.name, practice.status)")
 
 
-#: Slips in the solution of "reserve.lease", and what the check says then.
+#: Slips in the solution of "reserve.lease", and the check's message.
 LEASES = {
     "any of a type": (
         "node_name=block.resource",
@@ -323,7 +323,7 @@ def test_a_wrong_lease_of_a_later_part_is_undone_by_the_call_that_the_message_na
         assert ": right" in student.run(student.cell(answer))
 
 
-#: Slips in the four arguments of a container, and what the check says then.
+#: Slips in the four arguments of a container, and the check's message.
 CONTAINERS = {
     "another image": (
         "image_ref=option.image",

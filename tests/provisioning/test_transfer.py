@@ -214,7 +214,7 @@ def test_release_asks_first_where_nothing_was_measured(memory, workspace):
     assert memory.lease_list == []
 
 
-#: What happens to a machine, the error of a lesson that goes on there, and what a pull says then.
+#: A machine's fate, the error of a lesson that continues there, and a pull's message.
 LOSSES = {
     "its lease ends": (
         {"machine_list": []},

@@ -17,7 +17,7 @@ LESSONS = {lesson.id: lesson for lesson in sources()}
 
 CPU = "instance_group [ { count: 1 kind: KIND_CPU } ]"
 
-#: What is replaced in the solution, by what, and the message; nothing if that is right, too.
+#: A text of the solution, its replacement, and the message; empty if the replacement is right, too.
 CHANGES = {
     "triton.config": [
         ("", "", ""),
@@ -106,7 +106,7 @@ def solution(id: str) -> str:
     (cell,) = [cell for cell in cells if cell.metadata.get("question") == id]
     texts = [node.value for node in ast.walk(ast.parse(cell.source)) if is_text(node)]
     text = max(texts, key=len)
-    if id == "batching.config":  # it stands behind the configuration of the lesson before
+    if id == "batching.config":  # it follows the configuration of the lesson before
         return solution("triton.config") + text
     return text
 

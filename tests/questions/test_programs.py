@@ -64,7 +64,7 @@ PRINTS = (
     "file=sys.stderr)\n"
 )
 
-#: What any program may be or do.
+#: Possible forms and behaviour of any program.
 ALIKE = {"as it is": [], "CRLF": ["\n", "\r\n"], "BOM": ["", "\ufeff"], "prints": ["", PRINTS]}
 
 

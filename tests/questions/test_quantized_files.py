@@ -29,7 +29,7 @@ ASKED = {
     "per_channel": True,
 }
 
-#: What is changed in the call (None drops it), and what the check says; nothing if that is right.
+#: Changes of the call (None drops an argument), and the check's message; empty if it is right.
 CALLS: dict[str, tuple[dict[str, Any], str]] = {
     "as requested": ({}, ""),
     "the layout dropped, which is the default": ({"quant_format": None}, ""),
@@ -49,7 +49,7 @@ CALLS: dict[str, tuple[dict[str, Any], str]] = {
     "symmetric": ({"extra_options": {"ActivationSymmetric": True}}, "not those of the training"),
 }
 
-#: Photos that calibrate, made of (training, evaluation), and what the check says.
+#: Photos for calibration, made of (training, evaluation), and the check's message.
 PHOTOS: dict[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], str]] = {
     "half of the training photos": (lambda training, _: training[::2], ""),
     "in another order": (lambda training, _: training[::-1], ""),

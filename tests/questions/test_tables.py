@@ -31,7 +31,7 @@ from labs.serve.triton.groups import in_words
 from tests.entries import Entries
 
 SOURCES = {lesson.id: lesson for lesson in sources()}
-#: Of each rule with a limit, a right answer's facts and the rule.
+#: For each rule with a limit, a right answer's facts and the rule.
 RULES = {}
 for _lesson in SOURCES.values():
     for _id, _asked in written(_lesson).items():

@@ -32,7 +32,7 @@ FILES = {
     if question.kind == "file" and question.opened
 }
 
-#: What runs, with words that a program must hold to be asked anything.
+#: Programs that run, with words that a program must contain to get requests.
 PROGRAMS: dict[str, list[str]] = {id: forms["words"] for id, forms in FORMS.items()}
 
 #: Texts shorter than this answer no question about a file.

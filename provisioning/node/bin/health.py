@@ -22,7 +22,7 @@ REHEARSED = bool(os.environ.get("REHEARSAL_MACHINE"))
 #: the long way.
 PINNED = not REHEARSED or bool(os.environ.get("REHEARSAL_PINNED"))
 
-#: What each machine's lessons import.
+#: Packages that each machine's lessons import.
 PACKAGES = {
     "a100": ("numpy", "PIL", "onnx", "onnxruntime", "torch", "torchvision"),
     "mi100": ("numpy", "PIL", "onnx", "onnxruntime", "torch", "torchvision"),

@@ -38,7 +38,7 @@ class Site(_Table):
     location: str
     #: That servers or containers join.
     network: str
-    #: First three numbers of its floating IPs; they lie in 127.77.0.0/16, so none is a real one.
+    #: First three numbers of its floating IPs; they are in 127.77.0.0/16, so none is real.
     floating: Annotated[str, Field(pattern=r"^127\.77\.(25[0-5]|2[0-4]\d|1?\d?\d)$")]
     #: Name of its web page where python-chi has that built in and looks into no list; empty for the
     #: others.
@@ -110,7 +110,7 @@ class Flavors(_Group):
     gpu: GpuSpec | None = None
 
 
-#: What a site of each class lends.
+#: Kinds of machines at a site of each class.
 _LENDS = {"baremetal": Nodes, "edge": Devices, "kvm": Flavors}
 
 

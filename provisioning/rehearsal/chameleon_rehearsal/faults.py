@@ -15,7 +15,7 @@ class Fault:
 
     #: What happens, in a sentence a student reads.
     what: str
-    #: What the course's own cells show when it strikes.
+    #: Output of the course's own cells when the fault strikes.
     seen: str
     #: How long it takes, for faults that have a length; the clock's speed shortens it unless the
     #: sentence says 'real'.

@@ -57,7 +57,7 @@ def secret(home: Path) -> str:
     path = home / "secret"
     if not path.exists():
         prepare(home)
-        # Only whoever holds the folder's lock comes here: two would make two.
+        # Only the holder of the folder's lock comes here; two processes would make two secrets.
         replace(path, secrets.token_hex(16))
     return path.read_text(encoding="utf-8").strip()
 

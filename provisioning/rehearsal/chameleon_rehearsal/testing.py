@@ -97,7 +97,7 @@ class Chameleon:
         return environment.variables(self.home, user or self.user)
 
 
-#: What python-chi has read once it is imported, by the variable that it reads.
+#: python-chi's settings from its import, by the variable that it reads.
 _ADDRESSES = {
     "RESOURCE_API_URL": "CHI_RESOURCE_API_URL",
     "EDGE_RESOURCE_API_URL": "EDGE_RESOURCE_API_URL",

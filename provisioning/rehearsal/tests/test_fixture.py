@@ -7,7 +7,7 @@ import pytest
 
 from chameleon_rehearsal.testing import Chameleon
 
-# What python-chi's clients say of themselves is no fault of the test's.
+# Warnings of python-chi's clients about themselves are not the test's fault.
 pytestmark = pytest.mark.filterwarnings("default")
 
 MORNING = datetime(2051, 6, 1, 8, 0, tzinfo=UTC)

@@ -104,7 +104,7 @@ def test_somebody_elses_notebook_runs_whole(empty: Path) -> None:
     """It runs unmodified, by nbclient: the printed variables alone direct it to the rehearsal."""
     assert "no course" in run(empty, "python -c 'import labs' 2>/dev/null || echo no course")
     (empty / "run.py").write_text(RUN, encoding="utf-8")
-    # The node clones the notebook's own repository, which stands here in short.
+    # The node clones the notebook's own repository; this is a short version.
     repository = empty / "serve-model-chi"
     git = "git -c user.name=a -c user.email=a@b"
     run(

@@ -76,7 +76,7 @@ def test_a_command_runs_in_the_nodes_home_with_a_short_environment_and_a_termina
             # Errors that come after the last output leave the connection up.
             late = await run("echo first; exec >&-; sleep 0.3; echo late >&2; exit 3")
             shim = await run("sudo systemctl restart docker | cat")
-            # What the image lacks is missing, until apt is told to bring it.
+            # Commands that the image lacks are missing until apt installs them.
             brought = await run(
                 "command -v rocminfo docker; sudo apt-get install -y docker.io; docker ps"
             )

@@ -15,7 +15,7 @@ from labs import assets
 from labs.data.dataset import SPLITS, iterate
 from tests.tools import tool
 
-#: What rebuilds the drawings and the manifest from their sources.
+#: The command that rebuilds the drawings and the manifest from their sources.
 REBUILD = "make assets"
 
 ASSETS = Path(__file__).resolve().parents[3] / "assets"

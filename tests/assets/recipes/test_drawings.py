@@ -73,7 +73,7 @@ def test_other_spellings_lead_to_foods() -> None:
     assert (
         label_of_glyph("sliceofpizza") == label_of_glyph("pizza-2") == label_of_glyph("pizza") == 0
     )
-    # No food at all, empty vessels, and what could be of two classes.
+    # Names without food, empty vessels, and names that could be of two classes.
     assert {
         label_of_glyph(name) for name in ("airplane", "bowl-with-spoon", "baby-bottle", "taco")
     } == {None}

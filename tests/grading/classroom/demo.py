@@ -26,7 +26,7 @@ from tests.grading.classroom.members import MIXTURE, make_class
 
 SIZE = sum(MIXTURE.values())
 
-#: Whose page and sheet a sample shows: somebody with something to mend, and something to be asked.
+#: The student of the sample's page and sheet: one with faults to fix, and with questions to answer.
 SHOWN = "mistaken"
 
 

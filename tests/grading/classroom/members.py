@@ -185,7 +185,7 @@ _LEDGERS: dict[str, Callable[[random.Random], Entries]] = {
     "typed answers": typed_answers,
 }
 
-#: What is made of the first diligent member's ledger.
+#: Changes of the first diligent member's ledger.
 _COPIES: dict[str, Callable[[Entries, random.Random], Entries]] = {
     "copied": copied,
     "drawn again": drawn_again,

@@ -11,7 +11,7 @@ from grading.classroom.defence import items, of_lessons, sheet, write_sheets
 from grading.classroom.handed_in import Handed
 from grading.grade.result import Result
 
-#: What a member has measured.
+#: A member's measurements.
 OPTIONS = ("onnx-all × 1", "openvino × 1")
 
 

@@ -181,7 +181,7 @@ ROWS = {
     },
 }
 
-#: What a hand-in of Ana's may be called: by a person, and by Canvas, Brightspace and Moodle.
+#: Possible names of Ana's hand-in: by a person, and by Canvas, Brightspace and Moodle.
 ENTRIES = (
     "li",
     "LI",

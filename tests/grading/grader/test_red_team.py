@@ -200,7 +200,7 @@ class Attack:
     spoil: Spoil
     #: A part of the reason that a person gets, where more than points for taking part was claimed.
     reason: str = ""
-    #: What is done to the grader's own machine.
+    #: Changes of the grader's own machine.
     host: Callable[[pytest.MonkeyPatch, Path], None] | None = None
     setup: Setup = SETUP
     #: Seconds for a cell.
@@ -261,7 +261,7 @@ def test_without_the_work_a_fifth_of_a_part_at_most(
     assert any(attack.reason in reason for reason in reasons) or not attack.reason
 
 
-#: What is composed, by the row's name: the form of its model. Part 3 recommends none.
+#: Composed hand-ins, by the row's name: the form of the model. Part 3 recommends none.
 COMPOSED = {f"composed, with {form}": form for form in MODELS}
 COMPOSED_ROWS = [
     (name, part)
@@ -270,7 +270,7 @@ COMPOSED_ROWS = [
     if part in RECOMMENDING or name == min(COMPOSED)
 ]
 
-#: What composing adds to a typed ledger's share at most.
+#: The most that composing adds to a typed ledger's share.
 COMPOSING = 0.03
 
 
@@ -401,7 +401,7 @@ def test_with_anothers_files_a_group(whole, wholes, pictures: Path, came, name: 
     assert sorted(shared) == expected, "who copied whom nobody knows"
 
 
-#: What is asked of the recommended file.
+#: The checks of the recommended file.
 ARTEFACTS = {"defend.submitted", "defend.same_classes", "defend.unseen", "quantize.int8"}
 
 

@@ -49,7 +49,7 @@ NOT_THERE = {
     "torchvision",
 }
 
-#: What judges records and answers, and what opens files again.
+#: Modules that judge records and answers, and modules that open files again.
 READERS = sorted(
     {
         asked.reads.partition(":")[0]

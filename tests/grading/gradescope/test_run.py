@@ -22,7 +22,7 @@ from tests.tools import sandboxed
 
 pytestmark = [pytest.mark.xdist_group("gradescope"), pytest.mark.timeout(400)]
 
-#: Gradescope's fields; another name would be ignored, and nobody would know.
+#: Gradescope's fields; it would ignore any other name without a message.
 TEST_FIELDS = {
     "score",
     "max_score",
@@ -80,7 +80,7 @@ def test_honest_work_earns_its_points(tree: Tree):
     hidden = {id for id, test in rows.items() if test["visibility"] == "after_published"}
     ids = {lesson.id for lesson in assignment().lessons(part)}
     assert hidden == {question.id for question in all_hidden() if question.lesson in ids}
-    # What hidden checks gave is nowhere in what is shown at once.
+    # The rows shown at once contain no results of hidden checks.
     assert not any(rows[id]["name"] in found["output"] for id in hidden)
     asked = {
         id
@@ -133,7 +133,7 @@ def test_a_cell_reaches_neither_results_nor_secrets(tree: Tree):
     assert said["score"] == 0
     assert "RuntimeError" not in said["output"]
     assert found["extra_data"]["reruns"][SPOILED.id] == "it raises RuntimeError"
-    # Neither cases nor the table of hidden rows nor Gradescope's own file came out of the cell.
+    # The cell could not read the cases, the table of hidden rows, or Gradescope's own file.
     assert not [word for word in ('"args"', "HiddenRow", "A Student") if word in str(found)]
     # The honest cells beside it keep theirs.
     assert rows[f"{HONEST.id}.computed"]["score"] == rows[f"{HONEST.id}.computed"]["max_score"] > 0

@@ -46,7 +46,7 @@ def test_one_odd_sample_anywhere_is_refused_as_the_schema_would(
     [
         # The largest line that is read must not keep the grader for minutes.
         ({"details": {"labels": ["x"] * 100_000}}, "list of 100000 items"),
-        # The rules that compare times never meet a date that does not exist.
+        # The rules that compare times see only dates that exist.
         ({"started_at": "2026-02-30T00:00:00+00:00"}, "no date and time"),
         ({"started_at": "0000-01-01T00:00:00+00:00"}, "no date and time"),
         ({"started_at": "２026-01-01T00:00:00+00:00"}, "no date and time"),

@@ -29,7 +29,8 @@ walls = pytest.mark.parametrize(
     ids=["all walls", "no namespaces"][: 1 + CAN.own_user],
 )
 
-#: Fills the buffers of as many sockets as one process may open. No process's own memory grows.
+#: Fills the buffers of all sockets that one process may open, without growing the memory of a
+#: process.
 SOCKETS = """
 import socket
 held = []

@@ -339,7 +339,7 @@ def test_without_bubblewrap_code_runs_only_where_one_hand_in_is_alone(walls_buil
     """
     can = Abilities(**{"bubblewrap": False, "own_user": False} | walls_built)
     assert can.apart is apart
-    # Neither a filter nor a control group is here, which two lines say.
+    # This host has no filter and no control group; two lines say so.
     assert len(can.missing()) == (not apart) + 2 * (not can.bubblewrap) + (not can.own_user) + 2
     assert apart or can.refusal == can.missing()[0]
     assert any("can reach the network" in line for line in can.missing()) is not can.bubblewrap

@@ -253,7 +253,7 @@ MODEL = {"models/food11-mini-mobilenetv2.safetensors": b"weights"}
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return an assets folder with a small data set, a model, and their manifest."""
     root = tmp_path / "assets"
-    # What a file manager leaves is no picture, and does not matter.
+    # A file manager's own files are not pictures, and are ignored.
     for name, content in {
         **FILES,
         **MODEL,

@@ -112,6 +112,7 @@ def test_what_the_grader_would_miss_is_said_at_once(
         monkeypatch.setitem(sys.modules, name, sys.modules.get(name) or ModuleType(name))
     card = repr(check("toy.middle", function_of(*cells)))
     assert says in card
-    # What cannot be had there is not advised to be imported: a second message would take that back.
+    # The message does not advise an import that the grader lacks, because a second message would
+    # revoke it.
     assert not ("import or define" in card and "the grader's machine does not have" in card)
     assert not question("toy.middle").verdict(ledger().read()).ok

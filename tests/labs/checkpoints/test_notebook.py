@@ -222,7 +222,7 @@ def test_a_box_writes_the_prediction_down_and_lets_it_be_changed_until_it_is_mea
     box.fields["p95"].value = "12"
     for typed, value in (("1,000", 1000), ("9.5 ms", 9.5)):
         box.fields["p50"].value = typed
-        # What the browser sends when Enter is pressed in the field.
+        # The browser's message when Enter is pressed in the field.
         box.fields["p50"]._handle_custom_msg({"event": "submit"}, [])
         assert predicted("toy.guess") == {"p50": value, "p95": 12}
         assert "✓ Noted." in box.said.value
@@ -272,7 +272,7 @@ UNITS = {
     asked.unit for asked in read_questions(QUESTIONS_PATH.read_text(encoding="utf-8")).values()
 }
 
-#: What students type, by unit and by the number that is meant; None is refused.
+#: Students' input, by unit and by the meant number; None is refused.
 TYPED = {
     "MB": {
         1000: ["1000", "1,000", "1 000", "1_000", "1\u202f000", "1000.", "1e3", "1,000 MB"],

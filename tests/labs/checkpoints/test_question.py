@@ -20,7 +20,7 @@ JSON = st.recursive(
     max_leaves=6,
 )
 
-#: What stands in hand-written ledgers in place of an answer.
+#: Values in hand-written ledgers in place of an answer.
 HOSTILE = (
     None,
     True,
@@ -57,7 +57,7 @@ PICK = {"choice": "a", "why": "it is fast"}
         ([("a", 1.0), ("b", 2.0), PICK], State.PASSED, ""),
         ([PICK, ("a", 1.0), ("b", 2.0)], State.PASSED, ""),
         ([("a", 1.0), ("b", 0.5), PICK], State.FAILED, "`a` is slower than `b`."),
-        # A leased machine's records come home, and b is faster there.
+        # A leased machine's records are pulled, and b is faster there.
         ([("a", 1.0), ("b", 2.0), PICK, ("b", 0.5)], State.PASSED, ""),
         # Not right when it was answered, right now.
         ([("a", 1.0), ("b", 0.5), PICK, ("b", 2.0)], State.PASSED, ""),
@@ -98,11 +98,11 @@ MEASURED, GUESSED = ("measured", "a"), ("predicted", {"p50": 5, "p95": 7})
     ("steps", "state"),
     [
         ([GUESSED, MEASURED], State.PASSED),
-        # What would have been copied from the result predicts nothing.
+        # A number copied from the result is not a prediction.
         ([MEASURED, GUESSED], State.FAILED),
         ([GUESSED, MEASURED, GUESSED], State.PASSED),
         ([GUESSED], State.MISSING),
-        # Another option's latency says nothing about this one.
+        # Another option's latency does not count for this one.
         ([GUESSED, ("measured", "b")], State.MISSING),
         ([("measured", "b"), GUESSED, MEASURED], State.PASSED),
         ([MEASURED], State.UNANSWERED),

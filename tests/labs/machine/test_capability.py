@@ -30,7 +30,7 @@ MAC = machine(architecture="arm64", system="Darwin 24")
 P100 = machine("avx2", gpus=(card("Tesla P100", "6.0"),) * 2)
 A100 = machine("avx2", gpus=(card("NVIDIA A100", "8.0"),))
 MI100 = machine("avx2", gpus=(card("AMD Instinct MI100", "", driver="6.12.12"),) * 2)
-#: What has a wheel for Linux on x86-64 alone.
+#: Packages with a wheel for Linux on x86-64 only.
 WHEELS = {"OpenVINO provider", "ExecuTorch", "Triton with MLPerf's loadgen"}
 ON_GPUS = {"CUDA provider", "TensorRT provider", "GPU provider", "two NVIDIA GPUs"}
 

@@ -9,7 +9,7 @@ import pytest
 from labs.records.strict import StrictJsonError, loads
 from labs.workspace import PROJECT_DIR
 
-#: Of the grader's files, what runs inside the sandbox and reads what the grader wrote.
+#: The grader's files that run inside the sandbox and read the grader's own output.
 INSIDE = {"functions/verbs.py"}
 
 

@@ -43,7 +43,7 @@ def test_many_lessons_at_once_may_take_any_port(two_taken, monkeypatch) -> None:
         assert socket.getsockname()[1] not in two_taken[:2]
     with pytest.raises(PortsTakenError):
         listen(ports=two_taken[0])
-    # No matter of ports, and nobody is sent to look for kernels.
+    # The cause is not a port, so the message does not advise looking for kernels.
     with pytest.raises(OSError, match="assign"):
         listen("192.0.2.1", [8090, 8091])
 

@@ -21,7 +21,7 @@ from tests.provisioning.rehearsed import REHEARSAL, ROOT
 
 OPTIONS = [option for part in PARTS for option in load_spec(part).options]
 SITES = {option.site for option in OPTIONS}
-#: Prints what each part runs on, and what can be rehearsed, by site.
+#: Prints each part's machines, and the machines that can be rehearsed, by site.
 KNOWN = """
 import dataclasses, json
 from labs.sites.spec import PARTS, load_file

@@ -160,7 +160,7 @@ def kernel_of(python: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
         encoding="utf-8",
     )
     monkeypatch.setenv("JUPYTER_PATH", str(folder))
-    # Its own workspace lies in its course's folder.
+    # Its own workspace is in its course's folder.
     monkeypatch.delenv(WORKSPACE_VARIABLE, raising=False)
     monkeypatch.delenv("PYTHONPATH", raising=False)
 

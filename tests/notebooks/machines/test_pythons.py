@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
 
-#: The front door, hand-in, records and a class: what everybody runs on a Python of their own.
+#: The front door, hand-in, records and a class: commands that all users run on their own Python.
 ROOMS = (
     "labs/checkpoints",
     "labs/course",

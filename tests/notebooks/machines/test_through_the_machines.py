@@ -82,7 +82,7 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
                     _under_the_pins_of(_node(tmp_path, "mi100"), tmp_path, lesson, workspace)
             else:
                 run_here(lesson, hub.workspace)
-            # What the gate spends its time on: `pytest -rP` shows it.
+            # The gate's use of time, which `pytest -rP` shows.
             print(
                 f"{lesson.name}: {time.monotonic() - began_s:.0f} s, {_used_s() - used_s:.0f} s of "
                 "processor"

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 MODEL = load_spec("model")
 NAMES = [f"s{number}@uni.edu" for number in range(20)]
-#: What becomes of the last ones; the others hold their leases to the end.
+#: The end of the last ones; the others hold their leases to the end.
 NO_LEASE, NOBODY_CAME, OF_ANOTHER, ENDED_EARLY, DROPPED = NAMES[15:]
 
 

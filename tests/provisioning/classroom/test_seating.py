@@ -73,7 +73,7 @@ def bounds(students: list[Student], calendars: dict, wish: Wish) -> tuple[int, f
     cp_model = pytest.importorskip("ortools.sat.python.cp_model")
     model = cp_model.CpModel()
     placed: list = []
-    #: Of each machine and hour, the unknowns of the blocks that lie there.
+    #: For each machine and hour, the unknowns of the blocks in it.
     busy: dict[tuple[str, datetime], list] = defaultdict(list)
     for student in students:
         length_h = student.hours or MODEL.hours

@@ -26,7 +26,7 @@ SERVERS = {
     "dan": ("ACTIVE", ("192.0.2.8",)),
     "hal": ("ERROR", ()),
 }
-#: Where each is, and why somebody should look, in the order in which the table shows them.
+#: Where each student is, and why the instructor should look, in the table's order.
 WHEREABOUTS = {
     "cyd": ("no machine", "has not come"),
     "dan": ("works", "the lease ends soon"),

@@ -27,7 +27,7 @@ from tests.honest import handed
 
 BY_ID = {source.id: source for source in sources()}
 
-#: A lesson whose result is one text, and what its file makes.
+#: A lesson whose result is one text, and its file's result.
 MODEL_PY = "programs/repository/food_classifier/1/model.py"
 
 

@@ -10,9 +10,9 @@ import pytest
 from chameleon_rehearsal import FAULTS
 from tests.provisioning.rehearsed import rehearsal_beside
 
-#: What is said in each outage, and what answers all the same.
+#: Messages in each outage, and commands that still work.
 OUTAGES = tomllib.loads(Path(__file__).with_name("outages.toml").read_text("utf-8"))
-#: What would lead to a second lease, or is not ours.
+#: Messages that would lead to a second lease, or are not ours.
 NEVER = (
     "no usable lease",
     "all taken this week",

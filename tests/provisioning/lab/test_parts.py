@@ -114,7 +114,7 @@ def test_the_process_after_a_killed_one_goes_on_where_that_was(rehearsal):
     assert len(machine["addresses"]) == 1
     assert machine["steps"]["lease"]["attempts"] == 1 + len(killed_at)
     assert machine["steps"]["environment"]["attempts"] == 1
-    # The type is what the site's catalogue gives the node that the lease names.
+    # The type is the catalogue's type of the lease's node.
     lease = result["lease"]
     assert lease["type"] == "compute_liqid"
     assert lease["status"] == "ACTIVE"

@@ -18,7 +18,7 @@ from labs.sites.images import commands
 from tests.provisioning.node.test_recipes import FETCH, NODE
 from tests.tools import tool
 
-#: Programs in shell that stand in for others; the last ones are what environments hold.
+#: Stand-ins written in shell; the last ones are programs of environments.
 PROGRAMS = Path(__file__).with_name("programs")
 HELD = ("uv", "pip", "python", "jupyter")
 
@@ -35,7 +35,7 @@ class Machine:
         self.folder = folder
         self.image = image
         self.home = folder / "home"
-        #: What stands in a script, and what takes its place.
+        #: A text in a script, and its replacement.
         self.changes = {"/etc/": f"{folder}/etc/", "/usr/share/keyrings": f"{folder}/keyrings"}
         etc = ("etc/docker", "etc/apt/sources.list.d", "etc/apt/preferences.d", "etc/udev/rules.d")
         for name in (*etc, "keyrings", "bin", "home", "tmp"):

@@ -14,7 +14,7 @@ OPEN = (
     "NVRM: installed in this system is not supported by open\nNVRM: nvidia.ko because it does "
     "not include the GSP.\n"
 )
-#: What a driver says of a GPU that only an older branch drives.
+#: A driver's message about a GPU that only an older branch supports.
 LEGACY = """NVRM: The NVIDIA Tesla P100-PCIE-16GB GPU installed in this system is
 NVRM:  supported through the NVIDIA {branch}.xx Legacy drivers. Please
 NVRM:  visit http://www.nvidia.com/object/unix.html for more

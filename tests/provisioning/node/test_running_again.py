@@ -84,7 +84,7 @@ def test_stopped_at_any_point_a_script_ends_as_if_it_had_not_been(
         assert first.returncode in (-9, 0), first.stderr
         while first.returncode and _served(machine):
             time.sleep(0.01)  # killed, and not gone yet
-        # A state as after an earlier point is mended as that one was.
+        # A state equal to an earlier point's is repaired in the same way.
         if (left := _state(machine)) not in seen:
             seen.append(left)
             done = run(script)

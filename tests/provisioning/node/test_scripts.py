@@ -167,7 +167,7 @@ def test_every_download_can_come_from_a_mirror(machine: Machine, monkeypatch):
     lists = machine.home / "serving-labs/provisioning/node"
     assert "--index-url https://torch.example/cu126" in (lists / "p100/torch.txt").read_text()
     assert "docker pull nvidia_images.example/nvidia/tritonserver:24.10-py3" in machine.calls
-    # Every name is read by somebody.
+    # A script reads every name.
     text = "".join(path.read_text() for path in NODE.rglob("*.sh"))
     assert [name for name in mirrors if name.startswith("MIRROR_") and name not in text] == []
 
@@ -220,7 +220,7 @@ def test_a_docker_that_cannot_be_set_up_stops_the_step(
 def keys():
     """Two keys made for this test: their armored text, and the first one's fingerprint."""
     gpg = tool("gpg")
-    # A short path: the agent's socket lies in it.
+    # A short path, because the agent's socket is in it.
     home = tempfile.mkdtemp(prefix="k")
 
     def call(*words: str) -> str:
@@ -304,7 +304,7 @@ def test_triton_is_the_newest_that_every_gpu_and_the_driver_can_use(
     assert with_toolkit.settings["LABS_TRITON_RELEASE"] == release
     by_digest = f"@{digest}" if digest else ""
     assert f"docker pull nvcr.io/nvidia/tritonserver:{release}-py3{by_digest}" in with_toolkit.calls
-    # What is built on is what was pulled: by digest, also where images.txt has none yet.
+    # The build uses the pulled image: by digest, also if images.txt has none yet.
     pulled = digest or f"sha256:{'ab' * 32}"
     assert with_toolkit.settings["LABS_TRITON_BASE"].rpartition("@")[2] == pulled
     # Images are what the compose file names, held against what is there: `compose images` sees none

@@ -129,7 +129,7 @@ def test_the_command_packs_the_students_own_texts_and_light_requirements(course,
         os.utime(course / name, (1e9 + number, 1e9 + number))
     assert CliRunner().invoke(app, ["build", str(path), "--root", str(course)]).exit_code == 0
     with tarfile.open(path) as packed:
-        # Unpacked over nobody's files, and as old as the course.
+        # Unpacked without overwriting a person's files, and as old as the course.
         assert {Path(member.name).parts[0] for member in packed} == {"model-serving-labs"}
         assert {member.mtime for member in packed} == {1e9 + len(LEAVE) - 1}
     assert (

@@ -13,7 +13,7 @@ _HEAD = '#!/bin/sh\nreal=%s/"${0##*/}"\nseconds=%s\n'
 
 _SLOW = 'sleep "$seconds"\nexec "$real" "$@"\n'
 
-#: What apt says of a mirror that does not answer, once: at the next try it answers again.
+#: apt's message about a mirror that fails once; at the next try it answers again.
 _NO_INDEX = """\
 case " $* " in *" apt-get "*)
   if mkdir "$real.tried" 2> /dev/null; then

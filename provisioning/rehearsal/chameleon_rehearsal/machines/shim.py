@@ -57,9 +57,9 @@ COMMANDS = {
     "useradd",
     "usermod",
 }
-#: In a machine's folder of commands: somebody has asked for a reboot.
+#: File in a machine's folder of commands: a reboot was requested.
 REBOOT = ".reboot"
-#: What a script that is piped into a root's shell is for, as in the older labs: Docker's own.
+#: Packages that a script piped into a root shell installs, as in the older labs: Docker's own.
 _PIPED = ("docker.io",)
 
 

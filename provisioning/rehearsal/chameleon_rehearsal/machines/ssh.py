@@ -32,7 +32,7 @@ from chameleon_rehearsal.world.world import Document, World
 
 #: The user of Chameleon's images.
 USER = "cc"
-#: What a server has whose image nobody knows any more.
+#: Image of a server whose own image no longer exists.
 USUAL_IMAGE = "CC-Ubuntu24.04"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -255,7 +255,7 @@ async def _serve(
         process.channel.get_connection().abort()
         return
     if text and world.faults.strike("ssh-drop", server["user"]):
-        # The worst moment: the command has run, and nobody hears how it ended.
+        # The worst moment: the command has run, but its exit code is lost.
         lost = await processes.start(scratch, command, environment)
         await lost.communicate()
         process.channel.get_connection().abort()
@@ -267,7 +267,7 @@ async def _serve(
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows or 24, columns or 80, 0, 0))
         environment["TERM"] = "xterm-256color"
         streams = dict.fromkeys(("stdin", "stdout", "stderr"), inner)
-        # The session needs its terminal as the controlling one, or Ctrl-C reaches nobody.
+        # The session needs its terminal as the controlling one; otherwise Ctrl-C has no effect.
         streams["preexec_fn"] = lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     child = await processes.start(scratch, command, environment, **streams)
     try:

@@ -29,7 +29,7 @@ async def _know_the_secret(request: Request) -> None:
 
 
 router = APIRouter(prefix="/_rehearsal", dependencies=[Depends(_know_the_secret)])
-#: Asked by those who do not tell the secret yet.
+#: For clients that do not send the secret yet.
 unguarded = APIRouter(prefix="/_rehearsal")
 
 

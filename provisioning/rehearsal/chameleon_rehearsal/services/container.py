@@ -298,7 +298,7 @@ def _drawn_name() -> str:
     return f"{secrets.choice(letters)}-{secrets.randbelow(90) + 10}-container"
 
 
-#: Fields of a container that the request decides, and what they are without one.
+#: Fields of a container that the request sets, with their defaults.
 _SHOWN: dict[str, Any] = {
     "command": [],
     "labels": {},

@@ -18,7 +18,7 @@ router = APIRouter()
 async def sites(request: Request) -> dict[str, Any]:
     """List the sites; python-chi builds each site's Keystone address from `web`."""
     root = str(request.base_url).rstrip("/")
-    # Those that python-chi has built in stand in no list.
+    # The list leaves out sites that are built into python-chi.
     listed = [site for site in world_of(request).catalogue.sites.values() if not site.host]
     return {"items": [_site_body(site, root) for site in listed], "total": len(listed), "links": []}
 

@@ -23,10 +23,10 @@ router = APIRouter(prefix="/{site}/compute/v2.1/flavors", dependencies=[Depends(
 
 #: Blazar's kind of reservation.
 RESERVED = "flavor:instance"
-#: What a flavor that a reservation has made says of it.
+#: The reservation's fields in the flavor that it made.
 RESERVATION = "aggregate_instance_extra_specs:reservation"
 
-#: A time in which somebody has so many of a kind: start and end, seconds since 1970, and the count.
+#: A reserved number of a kind: start and end, in seconds since 1970, and the count.
 Claim = tuple[float, float, int]
 
 
@@ -171,7 +171,7 @@ def calendar(
     spans: list[Claim] = []
     for start, end in itertools.pairwise(sorted(moments | {from_s, until_s})):
         taken = sum(count for begins, ends, count in held if begins < end and ends > start)
-        # Other people find room for what a student booked before them.
+        # Other people's bookings make room for a student's earlier booking.
         free = max(0, kind.count - taken)
         # One line for as long as the count stays.
         begin = spans.pop()[0] if spans and spans[-1][2] == free else start

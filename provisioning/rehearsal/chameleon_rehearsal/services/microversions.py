@@ -23,7 +23,7 @@ class Supported:
     most: Version
 
 
-#: By the service's part of the path; `most` is what the services' version documents say.
+#: By the service's part of the path; `most` is from the services' version documents.
 SUPPORTED = {
     "compute": Supported("compute", (2, 1), (2, 96)),
     "container": Supported("container", (1, 1), (1, 44)),

@@ -22,9 +22,9 @@ from chameleon_rehearsal.world.world import OF_ALL, Document, World
 
 router = APIRouter(prefix="/{site}/network/v2.0", dependencies=[Depends(check("network"))])
 
-#: What Neutron calls the port by which a router stands in a subnet.
+#: Neutron's name for a router's port in a subnet.
 _ROUTERS = "network:router_interface"
-#: What a request may not change of a thing.
+#: Fields that a request may not change.
 _FIXED = ("id", "site", "project_id", "tenant_id", "network_id", "status", "security_group_rules")
 _RULE_FIELDS = (
     "protocol",
@@ -36,7 +36,7 @@ _RULE_FIELDS = (
 )
 #: Fields of the rehearsal's own records.
 _INTERNAL = frozenset({"site", "user", "reservation_id"})
-#: What a project may have, as Neutron's own options have it; the rehearsal does not enforce it.
+#: A project's limits, as in Neutron's own options; the rehearsal does not enforce them.
 _QUOTAS = {
     "floatingip": 50,
     "network": 100,
@@ -139,7 +139,7 @@ async def create_rule(request: Request) -> dict[str, Any]:
     return {"security_group_rule": rule}
 
 
-#: What a rule's fields may be; None where a field may have more values than a list has.
+#: Allowed values of a rule's fields; None if a list cannot hold them all.
 _RULE_VALUES: dict[str, tuple[Any, ...]] = {
     "direction": ("ingress", "egress"),
     "ethertype": (None, "IPv4", "IPv6"),
@@ -215,7 +215,7 @@ async def create_things(request: Request) -> dict[str, Any]:
     world, kind, body = world_of(request), _kind(request), await body_of(request)
     several = body.get(f"{kind}s")
     if isinstance(several, list) and several:
-        # All are checked before the first is made: a refused request leaves nothing behind.
+        # All are checked before the first is made, so a refused request has no effect.
         asked = [_valid(request, kind, each) for each in several]
         return {f"{kind}s": [_body(world, _new(request, kind, each)) for each in asked]}
     return {kind: _body(world, _new(request, kind, _valid(request, kind, body.get(kind))))}

@@ -22,7 +22,7 @@ from chameleon_rehearsal.world.clock import Clock, Looks, lease_status, stamp
 
 Document = dict[str, Any]
 
-#: The project of what everybody sees at a site.
+#: The project of a site's public resources.
 OF_ALL = "chameleon"
 _ZONES = {"availability_zone_hints": [], "availability_zones": ["nova"]}
 _UP = {"admin_state_up": True, "status": "ACTIVE"}
@@ -87,7 +87,7 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
-        # One event loop owns the store, but the test client moves it to a thread of its own.
+        # One event loop owns the store, but the test client moves it to another thread.
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")

@@ -201,7 +201,7 @@ class _Options:
         return 0 if name.startswith("minimum") else 10**9
 
 
-#: What schemas import that is neither theirs nor installed.
+#: Imports of schemas from other packages that are not installed.
 _STAND_INS = (
     "nova.i18n",
     "nova.objects.tag",

@@ -131,7 +131,7 @@ def test_what_uv_says_reaches_the_reader(
     """
     if online:
         monkeypatch.delenv("UV_NO_INDEX")
-        # The discard port: nobody answers.
+        # The discard port, where no program answers.
         monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
         monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     wrong = replace(TINY, requirements=("tinypkg==9.9",))

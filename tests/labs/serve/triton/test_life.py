@@ -30,7 +30,7 @@ def test_a_server_that_ends_leaves_nothing(tmp_path, killed, monkeypatch):
         within_s=WITHIN_S,
     )
     family = server.processes()
-    # What is shared with its models is named like its folder.
+    # Memory that it shares with its models is named like its folder.
     (own,) = tmp_path.glob("labs-triton-*")
     held = [own, *Path("/dev/shm").glob(f"{own.name}*")]
     assert len(held) >= 2

@@ -168,7 +168,7 @@ def test_requests_that_were_put_together_get_their_own_answers(triton, pictures,
     assert executions(triton) - before < len(asked)
 
 
-#: What runs in batches, by itself or in an ensemble.
+#: Models that run in batches, alone or in an ensemble.
 BATCHED = ("food_classifier", "food_classifier_ensemble")
 
 
@@ -278,7 +278,7 @@ def test_a_record_of_perf_analyzer_has_samples_and_the_servers_side(triton, pict
     assert batching["max_queue_delay_microseconds"] == 20_000
     assert record.load.server.infer_s > 0
     assert sum(map(int, record.load.server.batches)) > 0
-    # Little's law: as many are under way as arrive a second, times the seconds that each takes.
+    # Little's law: the requests under way are the arrivals per second times the seconds of each.
     rate_rps = len(record.samples) / record.load.duration_s
     assert 2 < rate_rps * np.mean(record.samples) < 6
 

@@ -114,7 +114,7 @@ def case(fault, says, part, steps, at="up", before=None, while_booting=None, the
         ended(reserve(part, testbed, option), "")
     second = attempt(part, testbed, option, steps)
     if any("Lease" in type(error).__name__ for error in (first, second)):
-        # A lease in ERROR, or one that ended: release and reserve anew, as the message says.
+        # A lease in ERROR, or one that ended: release and reserve again, as the message says.
         list(lab.give_back(part, testbed))
         ended(reserve(part, testbed, option), "")
         second = attempt(part, testbed, option, steps)

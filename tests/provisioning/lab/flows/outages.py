@@ -49,7 +49,7 @@ def cell(act):
     try:
         return 0, str(act())
     except Exception as error:
-        # Any other has a traceback, which nobody wants to see.
+        # Any other exception shows a traceback, which students must not see.
         return 1, "\n".join(error._render_traceback_())
 
 
@@ -167,7 +167,7 @@ deaf = socket.create_server(("127.0.0.1", 0))
 with socket.create_server(("127.0.0.1", 0)) as once:
     closed = once.getsockname()[1]
 
-#: Where something still works, what would go on with it for minutes is left out.
+#: If some services still work, steps that would continue for minutes are left out.
 SOME = {
     # In Chameleon's own Jupyter there are some.
     "no credentials": [way for way in WAYS if way != "first cell"],
@@ -196,7 +196,7 @@ SOME = {
 NOWHERE = f"http://127.0.0.1:{closed}"
 DEAF = f"http://127.0.0.1:{deaf.getsockname()[1]}"
 PORTAL = f"http://127.0.0.1:{portal.server_port}"
-#: What begins each outage.
+#: The start of each outage.
 OUTAGES = {
     "no credentials": no_credentials,
     "expired token": partial(arm, "token-401"),

@@ -54,7 +54,7 @@ def count():
 
 
 if option == load_spec(part).options[0]:
-    # A lease that was made beforehand, as if in Horizon, is as good as one's own.
+    # A lease that was made beforehand, as if in Horizon, works like the student's own.
     says("rehearsal", "lease", resource_name(part), "--part", part)
     (first,) = testbed.leases()
 else:
@@ -108,7 +108,7 @@ else:
     assert "token" not in links["ssh"] + links["forward"]
     assert "127.0.0.1" in links["jupyter"]
     assert first_notebook(part) in links["jupyter"]
-    # What a laptop has made arrives with no more than the address and the key, once.
+    # A laptop's files arrive once, with only the address and the key.
     ledger = Ledger(course / f"laptop-{user}" / "ledger.jsonl")
     ledger.observe("part.flow", {"made": "at home"})
     way = testbed.way(machine)
@@ -116,7 +116,7 @@ else:
     assert lab.push(part, way=way, say=lambda _line: None).entries == 0
     assert lab.pull(part, way=way, say=lambda _line: None).entries == 0
 
-# The machine says what it is, and pulling brings that to a computer that has not seen it.
+# The machine describes itself, and pulling copies this to a computer that has not seen it.
 assert says("proof", part).endswith("of a rehearsal, to look at\n")
 (proof,) = Home.of_course(lab.ROOT).path("workspace/proofs").glob("rehearsed-*.json")
 text = proof.read_text()
