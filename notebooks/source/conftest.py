@@ -1,4 +1,4 @@
-"""Shared by the tests of deep dives, which lie in their folders: what all tests share."""
+"""The fixtures of all tests, for the tests in deep dives' folders."""
 
 from tests.conftest import workspace
 

@@ -71,7 +71,7 @@ def any_peak(random):
     usd_per_hour = pick(random, 0.5, 1.0, 3.06)
     utilization = pick(random, 0.3, 0.5, 0.7, 0.8, 1.0)
     machines = peak_per_s / (utilization * photos_per_s)
-    if abs(machines - round(machines)) < 1e-6:  # just full, but for rounding
+    if abs(machines - round(machines)) < 1e-6:  # just full, except for rounding
         return any_peak(random)
     return peak_per_s, photos_per_s, usd_per_hour, utilization
 

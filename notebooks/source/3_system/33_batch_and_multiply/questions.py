@@ -21,7 +21,7 @@ prediction(
     instances="with two instances",
 )
 
-#: The given text, which stands before the stanza.
+#: The given text before the stanza.
 GIVEN = {
     "name": "food_classifier",
     "backend": "python",

@@ -46,7 +46,7 @@ def kernel(wire: Wire, path: str) -> Ask:
         def __setitem__(self, at: Any, value: Any) -> None:
             value = float(value)
             if not math.isfinite(value):
-                value = 1e9  # shared memory that nobody has written holds anything
+                value = 1e9  # unwritten shared memory may hold any value
             self._touch("write", at, value=value)
 
     loaded = load(path, "program")

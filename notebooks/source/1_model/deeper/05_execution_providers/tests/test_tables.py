@@ -1,4 +1,4 @@
-"""What the lesson's table of pairs allows, its check accepts, and nothing else."""
+"""The lesson's check accepts exactly the answers that its table of pairs allows."""
 
 import json
 from pathlib import Path

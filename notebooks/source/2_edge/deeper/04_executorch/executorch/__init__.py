@@ -1,1 +1,1 @@
-"""What *ExecuTorch and XNNPACK* alone needs: what its question reads about a file."""
+"""Code for *ExecuTorch and XNNPACK* alone: its question's reader of a file."""

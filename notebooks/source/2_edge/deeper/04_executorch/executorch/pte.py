@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-#: What stands in each ``.pte`` behind its first four bytes.
+#: The text after the first four bytes of each ``.pte``.
 IDENTIFIER = b"ET12"
 
 #: Validation images that the file is asked about.
@@ -21,9 +21,9 @@ def pte_facts(path: str | Path) -> dict:
     ExecuTorch's environment.
 
     Returns:
-        ``delegates``: calls by backend; ``operators``: names of those that no delegate runs;
-        ``images``; ``agree``: how many of them get the class that the float32 model in torch gives;
-        ``max_abs_diff`` between both logits; ``size_bytes``.
+        ``delegates``: calls by backend; ``operators``: names of the operators that no delegate
+            runs; ``images``; ``agree``: the number of images with the class of the float32 model in
+            torch; ``max_abs_diff`` between both logits; ``size_bytes``.
 
     Raises:
         ValueError: It is no ExecuTorch file.

@@ -33,7 +33,7 @@ Path(sys.argv[2]).write_text(json.dumps({"torch": torch.__version__}))
 
 
 def test_what_is_no_executorch_file_is_refused_before_anything_is_started(tmp_path: Path):
-    """By what stands in its first bytes."""
+    """By its first bytes."""
     (tmp_path / "model.pte").write_bytes(b"nonsense")
     with pytest.raises(ValueError, match=r"model\.pte is no ExecuTorch program"):
         pte_facts(tmp_path / "model.pte")
@@ -41,8 +41,8 @@ def test_what_is_no_executorch_file_is_refused_before_anything_is_started(tmp_pa
 
 @pytest.mark.slow
 def test_another_model_runs_in_xnnpack_and_names_other_classes(tmp_path: Path):
-    """It is loaded and asked: delegated, whole, and not the course's model; torch is the one of
-    this environment.
+    """It is loaded and run: it is delegated and whole, but not the course's model; torch is this
+    environment's.
     """
     try:
         environment = providers.install("executorch")

@@ -1,4 +1,4 @@
-"""What the lesson's table of scenarios shows, its check judges."""
+"""The lesson's check judges by the figures in its table of scenarios."""
 
 import pandas as pd
 import pytest

@@ -19,9 +19,9 @@ Policy = Callable[[int, int], float]
 class RetriedLoad:
     """The outcome of all requests of a run."""
 
-    #: Of each request, the status of each try in turn; 0 where there was no answer.
+    #: For each request, the status of each try in turn; 0 without an answer.
     statuses: tuple[tuple[int, ...], ...]
-    #: Of each request, the seconds from its due time to its last answer.
+    #: For each request, the seconds from its due time to its last answer.
     took_s: tuple[float, ...]
 
     def to_json(self) -> dict:
@@ -81,6 +81,6 @@ def retried_load(
             statuses, took_s = zip(*await asyncio.gather(*requests), strict=True)
             return RetriedLoad(statuses, took_s)
 
-    # A notebook's kernel has an event loop of its own in this thread.
+    # A notebook's kernel already has an event loop in this thread.
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, run()).result()

@@ -9,5 +9,7 @@ from tests.taken_over import assert_gains_nothing
 def test_a_process_that_was_taken_over_gets_facts_and_keeps_the_judge_going(
     tmp_path: Path,
 ):
-    """It answers the right requests, with anything; in some rounds with what has the right form."""
+    """It answers the right requests, with any value; in some rounds with values of the right
+    form.
+    """
     assert_gains_nothing(router, ["version"], tmp_path / "file.py")

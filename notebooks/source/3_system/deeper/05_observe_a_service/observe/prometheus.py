@@ -52,8 +52,8 @@ _SOURCE = {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}
 
 
 class PrometheusUnavailableError(RuntimeError):
-    """Prometheus is not here and cannot be fetched, or does not start; the message says why and
-    what to do.
+    """Prometheus is missing and cannot be fetched, or does not start; the message gives the reason
+    and the fix.
     """
 
 
@@ -64,7 +64,7 @@ class Programs:
     prometheus: Path
     #: Checks configurations and rules, and makes blocks of recorded series.
     promtool: Path
-    #: Files of the server's page where they lie in another place than it thinks; None otherwise.
+    #: Files of the server's page, if they are in another place than it expects; None otherwise.
     page: Path | None = None
 
     def check(self, config: str | Path) -> str:
@@ -79,8 +79,7 @@ class Programs:
 
 
 def programs(on_progress: OnProgress = silent) -> Programs:
-    """Return Prometheus' programs: this machine's own, or those that were unpacked into the
-    course's cache.
+    """Return Prometheus' programs: this machine's own, or the copies in the course's cache.
 
     Args:
         on_progress: Told what is fetched (35 MB, once); may raise ``Cancelled``.
@@ -118,7 +117,7 @@ class Prometheus(Child):
             parameters: Of the call, such as ``query="up"``.
 
         Raises:
-            ValueError: It refuses the call; the message is its own.
+            ValueError: Prometheus refuses the call; the message is Prometheus' own.
         """
         reply = httpx.get(
             f"{self.url}/api/v1/{path}", params=parameters, timeout=30

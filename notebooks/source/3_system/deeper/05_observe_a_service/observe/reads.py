@@ -27,8 +27,8 @@ _NO_TARGET = {
 
 
 def scraped(path: Path) -> dict:
-    """Return what promtool says about a ``prometheus.yml``, and what a Prometheus that is started
-    with it scrapes.
+    """Return promtool's verdict on a ``prometheus.yml``, and the targets that a Prometheus with
+    this file scrapes.
     """
     from labs.deeper.observe.prometheus import programs, start
 

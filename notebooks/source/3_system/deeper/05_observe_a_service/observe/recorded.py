@@ -2,7 +2,7 @@
 time.
 
 Three minutes at one scrape a second. Two instances answer photos and health probes. After half of
-the time both get busier and slower, and near the end one of them starts anew, so that its counters
+the time both get busier and slower, and near the end one of them restarts, so that its counters
 begin at zero.
 """
 
@@ -181,8 +181,8 @@ def series(seed: int, begin_s: int) -> str:
 
 
 def _counted(label: str, rate: np.ndarray, anew_s: int | None, begin_s: int) -> list[str]:
-    """Return the lines of a counter of events at a rate before and after things change, which may
-    begin anew.
+    """Return the lines of a counter of events, with one rate before and one after the change; the
+    counter may restart.
     """
     seconds = np.arange(LENGTH_S)
     total = rate[0] * np.minimum(seconds, BUSY_FROM_S) + rate[1] * np.maximum(

@@ -1,4 +1,4 @@
-"""Other users of this computer may read Prometheus' figures, and not end its life."""
+"""Other users of this computer may read Prometheus' figures, but cannot stop it."""
 
 from pathlib import Path
 

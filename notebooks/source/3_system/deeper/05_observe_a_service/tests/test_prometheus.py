@@ -24,7 +24,7 @@ RATE = 'sum(rate(serving_requests_total{path=~"/predict.*"}[5s]))'
 
 @pytest.fixture
 def config(tmp_path):
-    """Return a configuration whose only target answers nobody."""
+    """Return a configuration whose only target never answers."""
     path = tmp_path / "prometheus.yml"
     path.write_text(CONFIG)
     return path
@@ -49,7 +49,7 @@ def test_it_listens_on_loopback_and_answers_in_its_own_words(config, tmp_path):
 
 
 def test_a_configuration_is_checked_by_promtool_and_a_broken_one_does_not_start(config):
-    """The message is the one that is known outside this course."""
+    """The message is Prometheus' own, which readers can look up."""
     assert prometheus.programs().check(config) == ""
     config.write_text(CONFIG.replace("127.0.0.1:9", "http://127.0.0.1:9/metrics"))
     assert "is not a valid hostname" in prometheus.programs().check(config)
@@ -58,8 +58,8 @@ def test_a_configuration_is_checked_by_promtool_and_a_broken_one_does_not_start(
 
 
 def test_recorded_series_hold_what_was_drawn():
-    """Rates are those that the seed gives, also across the restart of one instance; other seeds
-    give others.
+    """The seed determines the rates, also across the restart of one instance; other seeds give
+    other rates.
     """
     assert "parse error" in recorded.ask("rate(", seed=7)
     (quiet,), (busy,), (restarted,) = rates = recorded.ask(RATE, seed=7)

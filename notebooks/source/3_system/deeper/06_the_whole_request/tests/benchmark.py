@@ -32,8 +32,8 @@ BARS = {
 
 
 def measure(rounds: int, folder: Path, on_progress: OnProgress) -> Section:
-    """Race the services of students and of other makers; the programs are the solutions', in a
-    workspace of its own.
+    """Race students' services against other makers'; the programs are the solutions', in a new
+    workspace.
     """
     with mock.patch.dict(os.environ, {WORKSPACE_VARIABLE: str(folder)}):
         write_solved(programs_dir() / "repository", served.fp32_model())

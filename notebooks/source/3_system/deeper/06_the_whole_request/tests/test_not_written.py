@@ -12,7 +12,7 @@ def begin(path: Path) -> None:
 
 
 def test_an_app_that_still_holds_the_stub_is_named_in_one_sentence():
-    """A student reads which file it is and what to do."""
+    """A student reads the file's name and the fix."""
     assert_refused_as_stub("whole/together.py", begin)
 
 

@@ -40,7 +40,7 @@ from tests.labs.serve.conftest import onnx_path
 
 __all__ = ["onnx_path"]
 
-#: What a bad request may cost the processes of a server.
+#: Largest cost of a bad request for the processes of a server.
 MOST_MEMORY_BYTES = 50_000_000
 
 #: Where each server says that it is ready.
@@ -51,7 +51,7 @@ READY = {
     "Triton": "/v2/health/ready",
 }
 
-#: What the processes that compute are called, whichever server they belong to.
+#: Names of the computing processes of all servers.
 WORKERS = r"spawn_main|ray::ServeReplica|triton_python_backend_stub"
 
 
@@ -66,7 +66,7 @@ def as_json(content: bytes) -> str:
 
 
 def bomb(*size: int) -> bytes:
-    """Return a whole PNG of some thousand bytes that has so many pixels."""
+    """Return a whole PNG of some thousand bytes with the given number of pixels."""
     content = io.BytesIO()
     Image.new("1", size).save(content, "PNG")
     return content.getvalue()
@@ -88,14 +88,14 @@ def half_a_photo() -> bytes:
     return whole[: len(whole) // 2]
 
 
-#: What is too large, as JSON in the place of the photo's text.
+#: Photos that are too large, as JSON in the place of the photo's text.
 TOO_LARGE = {
     "96 megapixels": as_json(bomb(12_000, 8_000)),
     "192 megapixels": as_json(bomb(16_000, 12_000)),
     "ten million bytes and one": as_json(bytes(MOST_BYTES + 1)),
 }
 
-#: What is no photo, in the same place.
+#: Values that are not photos, in the same place.
 NO_PHOTO = {
     "half a JPEG": as_json(half_a_photo()),
     "twenty thousand scans": as_json(many_scans()),
@@ -104,10 +104,10 @@ NO_PHOTO = {
     "empty": '""',
 }
 
-#: What is no text in JSON.
+#: JSON values that are not text.
 NO_TEXT = ["1e999", "-1e999", "NaN", "Infinity", "7", "null", '["a"]']
 
-#: What stands in the place of the photo's text, as JSON, with the contract's status.
+#: JSON in the place of the photo's text, with the contract's status.
 PHOTOS = {name: (text, 413) for name, text in TOO_LARGE.items()}
 PHOTOS |= {name: (text, 422) for name, text in NO_PHOTO.items()}
 PHOTOS |= {text: (text, 422) for text in NO_TEXT}
@@ -115,7 +115,7 @@ PHOTOS |= {text: (text, 422) for text in NO_TEXT}
 #: Those of them that are no text.
 REFUSED_BY_PARSER = list(PHOTOS)[8:]
 
-#: What is sent in the place of JSON.
+#: Bodies that replace the JSON.
 BODIES = {
     "an empty body": b"",
     "a text": b"hello",
@@ -142,7 +142,7 @@ def server(
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         patch.setenv(WORKSPACE_VARIABLE, str(tmp_path_factory.mktemp("workspace")))
         patch.setattr("labs.deeper.whole.servers.usable_cpu_count", lambda: 1)
-        # uvicorn's --workers: one alone has nobody who looks after it.
+        # uvicorn's --workers: a single worker has no supervisor.
         patch.setenv("WEB_CONCURRENCY", "2")
         solved.write_solved(programs_dir() / "repository", onnx_path)
         folder = tmp_path_factory.mktemp("server")
@@ -156,9 +156,7 @@ def holding(target: LoadTarget, value: str) -> bytes:
 
 
 def ask(target: LoadTarget, body: object, **headers: str) -> httpx.Response:
-    """Return the reply to a body: bytes, or an iterator of them, which says nothing of their
-    number.
-    """
+    """Return the reply to a body: bytes, or an iterator of them, without an announced length."""
     headers = {"content-type": "application/json"} | target.headers | headers
     return httpx.post(
         target.url, content=body, headers=headers, timeout=120, trust_env=False
@@ -214,8 +212,8 @@ def costs(
 def test_a_bad_request_is_the_clients_fault_and_the_next_photo_is_answered(
     server: tuple[str, LoadTarget],
 ):
-    """Bombs, half a JPEG, text, nothing, numbers that JSON cannot hold, bodies that are no JSON or
-    do not end.
+    """Bombs, half a JPEG, text, an empty body, numbers that JSON cannot hold, bodies that are not
+    JSON or never end.
     """
     name, target = server
     for _ in range(20):
@@ -267,7 +265,7 @@ def bad_requests(
     for what, (value, status) in PHOTOS.items():
         statuses = {status}
         if name == "Triton":
-            # INVALID_ARG is a 400 there; JSON that its own parser refuses is a 500, whoever serves.
+            # INVALID_ARG is a 400 there; JSON that its own parser refuses is a 500, for any model.
             statuses = {400, 500} if what in REFUSED_BY_PARSER else {400}
         yield what, holding(target, value), statuses, {}
     for what, body in BODIES.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class BytesIn:
-    """What the model's input means now: the float32 value of a byte is
+    """The meaning of the model's new input: the float32 value of a byte is
     ``(byte - zero_point) * scale``.
     """
 

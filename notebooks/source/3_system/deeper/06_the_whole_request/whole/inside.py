@@ -9,7 +9,7 @@ from labs.judge.inside.wire import Ask, Wire, load, module
 
 
 def workers(wire: Wire, path: str) -> Ask:
-    """An app before a fixed number of workers; what they answer is outside."""
+    """An app before a fixed number of workers, whose answers come from outside."""
 
     def answer(body: bytes) -> tuple[int, bytes]:
         status, text = wire.call("answer", body=body.decode(errors="replace"))

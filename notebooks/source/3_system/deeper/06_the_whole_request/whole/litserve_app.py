@@ -1,5 +1,5 @@
-"""The course's contract behind LitServe; ``labs.deeper.whole.servers`` runs it as a module, in an
-environment of its own.
+"""The course's contract behind LitServe; ``labs.deeper.whole.servers`` runs it as a module, in a
+separate environment.
 """
 
 import sys
@@ -31,7 +31,7 @@ class FoodClassifier(ls.LitAPI):
         self.model = model
 
     def setup(self, device):
-        """Open the session, with one thread: there are as many workers as processors."""
+        """Open the session, with one thread, because each processor has a worker."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         self.session = ort.InferenceSession(

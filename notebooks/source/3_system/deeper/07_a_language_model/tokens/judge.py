@@ -21,7 +21,7 @@ class _Engine:
         self.given, self.runs, self.holds = 0, False, False
         #: Tokens after which it ends, but with ``ignore_eos``.
         self.ends_after = _WORDS
-        #: What it was last asked for.
+        #: The last request.
         self.max_tokens = 0
 
     def begin(self, ends_after: int) -> None:
@@ -165,7 +165,9 @@ def _events(program: Program, number: int) -> tuple[list[object], bool]:
 
 
 def _ids(replies: list[object]) -> set[str]:
-    """Return the ids of a completion's events; nothing if one has none, or another model."""
+    """Return the ids of a completion's events; empty if an event lacks an id or names another
+    model.
+    """
     ids = set()
     for reply in replies:
         if (
