@@ -111,7 +111,7 @@ def _require_template(root: Path, repository: Path) -> None:
     is_repository = (repository / ".git").exists()
     inside = course in place.parents and not is_repository
     if place == course or inside:
-        raise TemplateError(f"{repository} lies in the course's own repository")
+        raise TemplateError(f"{repository} is inside the course's own repository")
     if not is_repository:
         if repository.exists() and any(repository.iterdir()):
             raise TemplateError(f"{repository} is not empty, and no repository")

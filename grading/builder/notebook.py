@@ -157,7 +157,7 @@ def fold_cells(notebook: NotebookNode, lesson: Lesson) -> None:
         if cell.metadata.pop("folded", False):
             if asked := question_of(cell):
                 raise LessonError(
-                    f"{lesson.name}: the cell of {asked} is folded, where nobody would look"
+                    f"{lesson.name}: the cell of {asked} is folded, so students would miss it"
                 )
             cell.metadata["jupyter"] = {"source_hidden": True}
 

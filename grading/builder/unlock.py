@@ -68,7 +68,7 @@ def unlock(
     if lesson not in taken:
         reason = "no later lesson takes anything of it" if lesson in by_id else "there is none"
         raise LessonError(
-            f"{lesson!r} is not to be unlocked: {reason}. These are: {', '.join(taken)}"
+            f"{lesson!r} cannot be unlocked: {reason}. You can unlock: {', '.join(taken)}"
         )
     path = out or Path(f"unlock-{lesson}.json")
     key = key_of(by_id[lesson], taken[lesson])

@@ -71,7 +71,7 @@ def handed_in(folder: Path) -> list[Handed]:
     entries = _entries(folder)
     if not entries:
         raise FileNotFoundError(
-            f"{folder} holds neither folders nor zips: one for each student is expected"
+            f"{folder} has no submissions: put a folder or a zip for each student into it"
         )
     people, times = _read_export(folder / METADATA_NAME)
     names = {}
@@ -191,9 +191,8 @@ def of_roster(submissions: Sequence[Handed], people: People) -> list[Handed]:
         resolved.append(replace(hand_in, people=tuple(students)))
     if faults:
         raise ValueError(
-            "The roster does not tell whose these are. Mend a folder's name, or the roster, "
-            "where `left` is yes for somebody who is not to be in the gradebook:\n"
-            + "\n".join(faults)
+            "The roster does not tell whose these are. Correct a folder's name, or the roster "
+            "(`left` is yes for a person who must not be in the gradebook):\n" + "\n".join(faults)
         )
     return resolved
 

@@ -384,8 +384,7 @@ class Assignment:
             shown = {"at": "late", "number": own_rules[0]}
             raise PydanticCustomError(
                 "late",
-                "the course has a pool of late hours, and part {number} a rule of its own: keep "
-                "one",
+                "the course has a pool of late hours, and part {number} its own rule: keep one",
                 shown,
             )
         is_dated = any(part.due for part in self.asked)

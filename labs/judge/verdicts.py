@@ -32,8 +32,8 @@ def content_of(handed: Handed, name: str) -> bytes:
         raise NotImplementedError(STUB)
     if function := copied_function(content):
         raise Lost(
-            f"It holds a copy of the course's own `{function}`. Write that part yourself: it is "
-            "what the question asks for."
+            f"It holds a copy of the course's own `{function}`. Write that part yourself, "
+            "because the question asks for it."
         )
     return content
 

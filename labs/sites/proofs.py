@@ -57,7 +57,7 @@ def read(text: str) -> dict[str, Any]:
     secret = SECRET.search(json.dumps(proof, ensure_ascii=False))
     if secret:
         raise ValueError(
-            f"{secret[0]!r} looks like an address, a key or somebody's folder: take it out"
+            f"{secret[0]!r} looks like an address, a key or a person's folder: remove it"
         )
     if list(proof) != FIELDS:
         raise ValueError(f"a proof has the fields {', '.join(FIELDS)}, in this order")

@@ -68,8 +68,8 @@ def prepare(part: int, *, target: Path | None = None, workspace: Path | None = N
     if public == public_rows(Records(()), wanted):
         raise ValueError(
             f"{workspace} holds nothing of {PART_TITLES[part]}, so there is nothing to hand in "
-            f"yet. Begin with `{msl(f'lab {wanted[0].id}')}`; if your results are elsewhere, "
-            "name their folder with --workspace."
+            f"yet. Begin with `{msl(f'lab {wanted[0].id}')}`; if your results are in "
+            "another folder, name it with --workspace."
         )
     rows = (
         row

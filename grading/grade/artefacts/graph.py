@@ -91,7 +91,7 @@ def read(path: Path) -> dict:
     foreign = {node.domain for node in nodes} - _DOMAINS
     if len(nodes) > _MAX_NODES or model.functions:
         raise UnfitModelError(
-            f"it has {len(nodes)} nodes, or functions of its own; no model of this course has"
+            f"it has {len(nodes)} nodes, or defines functions; no model of this course does"
         )
     if foreign or operators & _REFUSED:
         names = ", ".join(sorted(foreign | (operators & _REFUSED)))[:100]

@@ -52,9 +52,7 @@ def read_ledger(path: Path, limits: IntakeLimits = DEFAULT_LIMITS) -> LedgerCont
         try:
             entry = read_entry(line, limits)
             if entry["record_id"] in seen:
-                raise StrictJsonError(
-                    "an entry with this record_id stands above already; the first one counts"
-                )
+                raise StrictJsonError("an earlier entry has this record_id; the first one counts")
         except StrictJsonError as error:
             if len(ledger.refused) < _NAMED:
                 ledger.refused.append((number, str(error)))

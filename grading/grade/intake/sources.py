@@ -175,8 +175,8 @@ class Sparing(io.BufferedReader):
         """
         if size is not None and size > self.most_bytes:
             raise HandInRefusedError(
-                "The zip lists far more files than a submission has: hand in only what is asked "
-                "for."
+                "The zip lists far more files than a submission has: hand in only the "
+                "required files."
             )
         return super().read(size)
 

@@ -13,7 +13,7 @@ def on_the_board(records: Records) -> dict:
     busy = records.latest(kind="latency", option=BUSY)
     if busy is None:
         raise MissingEvidenceError(
-            "The board has not worked without a pause yet: run the cell of the five minutes."
+            "A run of five minutes without a pause is missing: run its cell on the board."
         )
     if busy.machine.architecture not in ("aarch64", "arm64") or busy.machine.emulator:
         raise MissingEvidenceError(
