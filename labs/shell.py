@@ -80,7 +80,7 @@ def belongs_elsewhere(what: str, folder: Path, *, notebook: bool = False) -> str
     Args:
         what: The file in the other folder, as the sentence's subject, such as "This notebook".
         folder: The other folder, as ``other_course`` returns it.
-        notebook: Whether the reader looks at a notebook, and not at a terminal.
+        notebook: Whether the reader looks at a notebook rather than a terminal.
     """
     is_own_environment = Path(sys.prefix).resolve().is_relative_to(_COURSE)
     place = _quoted(folder)

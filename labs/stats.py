@@ -248,7 +248,7 @@ def paired_proportions(
     """Return how much more often the first option is right than the second, image by image.
 
     Images that show one drawing stand or fall together. If ``groups`` names the drawings, the
-    sample is therefore 182 drawings, and not 660 images. One test gives interval and p value, so
+    sample is therefore 182 drawings instead of 660 images. One test gives interval and p value, so
     they always agree: the interval contains 0 exactly if p is 0.05 or more.
 
     For a given shift, the test takes each drawing's difference minus the shift, and tosses its
@@ -261,7 +261,7 @@ def paired_proportions(
     Args:
         right_a: 1 (or True) for each image that the first had right, else 0.
         right_b: The same images, in the same order.
-        groups: Which drawing each image shows; each image is one of its own when None.
+        groups: Which drawing each image shows; when None, each image shows a different one.
 
     Raises:
         ValueError: The numbers of images differ, or are 0.

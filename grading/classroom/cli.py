@@ -50,8 +50,8 @@ def grade_folder(
 ) -> None:
     """Grade a class. Run it again after a stop, or when more was handed in.
 
-    The seed (GRADING_SEED, or asked for) draws functions' cases, sheets and random looks: the same
-    again, or all is graded anew.
+    The seed (GRADING_SEED, or asked for) draws functions' cases, sheets and random looks. With
+    another seed, all is graded again.
     """
     from grading.classroom.batch import earlier_results, grade_class
     from grading.classroom.defence import write_sheets

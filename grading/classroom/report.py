@@ -297,7 +297,7 @@ _BEGIN = re.compile(r"""(?:^|[;\t\n])["';\s]*+(?=([=+\-@]?))""")
 
 
 def safe(value: object) -> object:
-    """Return a cell that spreadsheets and terminals show as text, and never run."""
+    """Return a cell that spreadsheets and terminals only show, without running it."""
     if not isinstance(value, str):
         return value
     text = _BEGIN.sub(_quoted, printable(value))

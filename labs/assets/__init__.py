@@ -56,7 +56,7 @@ def drawings(split: str, name: str | None = None) -> list[int]:
     for the real Food-11, the list is empty.
 
     Args:
-        name: Of the data set; the course's when None.
+        name: The data set's name; the course's when None.
     """
     known = carried().get(name or default("dataset"))
     if known is None:

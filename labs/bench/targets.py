@@ -100,7 +100,7 @@ def describe(
     provider: str | None = None,
     settings: Mapping | None = None,
 ) -> Description:
-    """Return a description of what really runs when ``target`` is called.
+    """Return a description of the model, runtime and processor that ``target`` really uses.
 
     Args:
         model_path: The file that the model came from, where the object does not know: torch

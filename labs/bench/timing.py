@@ -199,8 +199,8 @@ def compare(
     Args:
         targets: The targets by option name; facts that they do not show must have been given to
             ``describe``.
-        images: float32 (N, 3, 224, 224), the same for all, or by option those of its own size; None
-            for functions without arguments.
+        images: float32 (N, 3, 224, 224), the same for all, or each option's images in its own size;
+            None for functions without arguments.
         batches: How many images at once, for each a record: the images are cut or repeated. All at
             once when None. With more than one image, a turn has one call in place of
             ``block_calls``, and none before it is thrown away.

@@ -164,7 +164,7 @@ def prove(
     """Return the findings of ``labs.edge.proof`` in a new process, here or on the imitated device.
 
     Raises:
-        RuntimeError: It failed; the message ends with what it printed.
+        RuntimeError: It failed; the message ends with its output.
     """
     command = [sys.executable]
     variables = dict(os.environ)

@@ -142,7 +142,7 @@ def _many_pixels() -> bytes:
 
 
 def _ask_for_several(program: Program, place: _Place, facts: dict) -> None:
-    """Ask about six photos in one request, and about six texts of which one is no photo."""
+    """Ask about six photos in one request, then about six texts with half a photo among them."""
     contents = photos(6)
     expected, texts = place.network.truth(contents), [as_text(content) for content in contents]
 

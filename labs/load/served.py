@@ -73,7 +73,7 @@ def app_target(
     Args:
         model: The ONNX file that it serves.
         runtime: The runtime that opens the file: 'onnxruntime' or 'openvino'.
-        threads: Of each session or stream; 0 if the app leaves them to the runtime.
+        threads: Threads of each session or stream; 0 if the app leaves them to the runtime.
         raw: Send the picture's own bytes to ``/predict/raw``; otherwise base64 in JSON to
             ``/predict``.
     """

@@ -35,8 +35,8 @@ def narrow(
         module: The end of a MobileNetV2, with batch normalization merged into the convolutions:
             blocks of three convolutions (wide, depthwise, narrow), then a wide one, then a linear
             layer.
-        weakest: Called with the weight of a wide layer and a count; returns the places of that many
-            output channels.
+        weakest: Called with the weight of a wide layer and ``count``; returns the places of
+            ``count`` output channels.
     """
     import torch
     from torch import nn

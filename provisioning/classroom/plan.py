@@ -369,7 +369,7 @@ def read_plan(path: Path, spec: PartSpec) -> tuple[Seat, ...]:
 
     Raises:
         RosterError: it has an unknown machine type, a time in another form, or a student twice; the
-            message names the line. Whether a machine is taken, only the site knows.
+            message names the line. Only the site knows whether a machine is taken.
     """
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
     columns = reader.fieldnames or ()

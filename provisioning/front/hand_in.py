@@ -84,8 +84,8 @@ def prepare(part: int, *, target: Path | None = None, workspace: Path | None = N
 def submit(
     part: int, console: Console, *, target: Path | None = None, workspace: Path | None = None
 ) -> None:
-    """Write a part's zip, in the workspace unless named, and say what the grader will find in it
-    and what is left.
+    """Write a part's zip, in the workspace unless named, and print its content and the open
+    questions.
     """
     prepared = prepare(part, target=target, workspace=workspace)
     points = f"{PART_TITLES[part]}: {sums_text(prepared.rows)} points"

@@ -44,8 +44,7 @@ def use(speed: float = 120.0, user: str | None = None, *, always: bool = False) 
     """Rehearse, unless this is Chameleon: start the rehearsal if none runs, and use it here.
 
     Args:
-        speed: How many times shorter waits are than on Chameleon, for a rehearsal that is started
-            now.
+        speed: Factor by which waits are shorter than on Chameleon, if a rehearsal starts now.
         user: The student's name; the name of this computer's user by default.
         always: Rehearse in Chameleon's Jupyter as well; only this process is turned, and nothing
             real is touched.

@@ -44,7 +44,7 @@ def test_the_note_is_that_of_the_pictures(shown: dict):
 
 
 def test_the_front_pages_picture_shows_the_courses_lessons_and_points(shown: dict):
-    """Each lesson of the parts that are open on it, in order, with what its checks give."""
+    """Each lesson of the open parts on it, in order, with the points of its checks."""
     parts = {part: rows for part, rows in shown["front-page.png"]["lessons"].items() if rows}
     assert {str(part) for part in assignment().parts} >= {*parts} > set()
     for part, rows in parts.items():

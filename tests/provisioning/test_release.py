@@ -1,5 +1,5 @@
-"""Everything is given back. Remaining resources are found, with their age, and never another
-person's.
+"""A release gives back all resources. A sweep finds remaining ones, with their age, but never
+another person's.
 """
 
 import dataclasses

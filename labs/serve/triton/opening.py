@@ -48,8 +48,8 @@ def open_repository(repository: Path) -> Triton:
     there, in ``triton.repository.folder``.
 
     Raises:
-        TritonUnavailableError: The node's container does not answer, or there is none, and no wheel
-            for this machine.
+        TritonUnavailableError: The node's container does not answer; or both a container and a
+            wheel for this machine are missing.
         NotWrittenError: A ``model.py`` or ``config.pbtxt`` is not written yet.
     """
     if not CONTAINER_KEY.is_file():

@@ -138,12 +138,11 @@ def use(
     """Rehearse, unless this is Chameleon: start the rehearsal if none runs, and use it here.
 
     Args:
-        speed: How many times shorter waits are than on Chameleon, for a rehearsal that is started
-            now.
+        speed: Factor by which waits are shorter than on Chameleon, if a rehearsal starts now.
         user: The student's name; the name of this computer's user by default.
         always: Rehearse in Chameleon's Jupyter as well; only this process is turned, and nothing
             real is touched.
-        software: The software of machines, for a rehearsal that is started now.
+        software: The software of machines, if a rehearsal starts now.
 
     Returns:
         One sentence for a notebook that names which of the two it is.

@@ -142,7 +142,7 @@ def test_a_cell_reaches_neither_results_nor_secrets(tree: Tree):
 
 
 def test_folders_are_closed_while_student_code_may_run(tree: Tree):
-    """And the results' folder is as it was afterwards."""
+    """Afterwards, the results' folder is as it was before."""
     code = (
         "from grading.gradescope.places import Places; p = Places.here()\n"
         "folders = (p.results.parent, p.secret, p.submission, p.source / "

@@ -58,8 +58,8 @@ class Scratch:
             root: The folder on this computer that plays the machine's `/`.
             home: The machine's home, for example `/home/cc`.
             machine: The machine's name, for the prompt and the journal.
-            image: The machine's image: the machine has its commands, and no others of this
-                computer.
+            image: The machine's image. The machine has only this image's commands, not this
+                computer's others.
             conditions: The machine's faults, as `conditions.worsen` takes them.
         """
         self.root = root

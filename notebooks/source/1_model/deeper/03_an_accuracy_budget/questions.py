@@ -1,5 +1,5 @@
-"""The questions of "An accuracy budget": the search's next step, and what it made within
-two budgets.
+"""The questions of "An accuracy budget": the search's next step, and its results within two
+budgets.
 """
 
 from grading.builder.questions import (

@@ -114,7 +114,7 @@ class Prometheus(Child):
 
         Args:
             path: Such as 'query' or 'targets', below ``/api/v1/``.
-            parameters: Of the call, such as ``query="up"``.
+            parameters: The call's parameters, such as ``query="up"``.
 
         Raises:
             ValueError: Prometheus refuses the call; the message is Prometheus' own.

@@ -256,7 +256,8 @@ def written(
 
     Args:
         runtime: The runtime that opens the model; stored with the record, and passed to the app.
-        threads: Of a call of the model, for the record; 0 if the app leaves them to the runtime.
+        threads: Threads of a call of the model, for the record; 0 if the app leaves them to the
+            runtime.
         how: Passed to the app in its environment.
 
     Raises:
