@@ -49,7 +49,7 @@ def python(words: str) -> str:
 
 
 def setup(target: str = "setup") -> str:
-    """Return the line that makes the environment or brings it up to date."""
+    """Return the command that makes or updates the environment."""
     if _in_course():
         return f"make {target}"
     return f"make -C {_quoted(_COURSE)} {target}"

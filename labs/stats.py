@@ -121,7 +121,7 @@ class Paired:
 def verdict(
     interval: Interval, null: float = 1.0, *, above: str = "slower", below: str = "faster"
 ) -> str:
-    """Return what an interval allows to be said: ``above`` or ``below``, or 'cannot tell'.
+    """Return the verdict that an interval allows: ``above`` or ``below``, or 'cannot tell'.
 
     Every comparative claim of the course goes through here.
 

@@ -75,8 +75,8 @@ VERSION = Annotated[
 
 
 class InSentences(TyperGroup):
-    """A command line whose errors that a person can act on are their text and exit code 1, in every
-    sub-command.
+    """A command line that prints errors which a person can act on as text, with exit code 1, in
+    every sub-command.
     """
 
     def invoke(self, ctx: Any) -> Any:
@@ -89,7 +89,7 @@ class InSentences(TyperGroup):
             raise typer.Exit(1) from error
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the command that is asked for; one that is a group's is named with its group."""
+        """Return the requested command; one that is a group's is named with its group."""
         word = args[0]
         below = []
         for name, command in self.commands.items():

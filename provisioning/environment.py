@@ -67,7 +67,7 @@ def is_cuda(package: str) -> bool:
 
 
 def set_up(extras: str) -> None:
-    """Make the environment, or bring the existing one up to date.
+    """Make the environment, or update the existing one.
 
     Raises:
         SetupError: Something is missing here, or could not be fetched.
@@ -374,7 +374,7 @@ def _run(*command: str | Path, logged: bool = False) -> bool:
 
 
 def _output(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    """Return what a command says, which goes to the log if it fails."""
+    """Return a command's output, which goes to the log if it fails."""
     done = _start(command, capture_output=True, text=True)
     if done.returncode:
         with LOG.open("a", encoding="utf-8") as log:

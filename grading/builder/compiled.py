@@ -104,7 +104,7 @@ def secret_cases(lessons: Iterable[Lesson], seed: str) -> dict[str, list[dict[st
 
 
 def _shuffled_draws(lesson: Lesson, id: str, random: np.random.Generator) -> list[dict[str, Any]]:
-    """Return what several draws have come to, each once, in another order."""
+    """Return the cases of several draws, each once, in another order."""
     by_arguments = {}
     for _ in range(_DRAWS):
         for case in drawn(lesson, id, random):

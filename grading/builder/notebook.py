@@ -222,7 +222,7 @@ def course_of(lesson: Lesson) -> list[Lesson]:
 
 
 def say_where_to_hand_in(notebook: NotebookNode, lesson: Lesson) -> None:
-    """End the last lesson of each part that is asked with how to hand it in, and where."""
+    """End the last lesson of each required part with how to hand it in, and where."""
     asked = assignment(by_form=True)
     for part in asked.parts.values():
         core = [each for each in course_of(lesson) if each.id in part.lessons]

@@ -150,8 +150,8 @@ def course_map() -> str:
 
 
 def _left_out(course: Assignment) -> str:
-    """Return a sentence that names the core lessons which an assignment leaves out; empty if it
-    asks for all.
+    """Return a sentence that names the core lessons which an assignment leaves out; empty if it has
+    all.
     """
     asked = [lesson.id for lesson in course.lessons()]
     core = [lesson for lesson in sources() if lesson.kind == "core"]

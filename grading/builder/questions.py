@@ -116,8 +116,7 @@ def question(
 
 
 def another(id: str) -> Callable[[Callable], Callable]:
-    """Give another right way to write the function that the question above asks for, whatever its
-    cases draw.
+    """Give another right solution of the function above, for all draws of its cases.
 
     Worth its lines if right ways may part: at a tie, half-way between two numbers, on a bound, or
     in the result's type.
@@ -185,7 +184,7 @@ def recommendation(
 
     Args:
         price: The message about a price in fewer than eight words. form, rules, good: Of this one
-        alone; rules are asked before the figures.
+        alone; rules are checked before the figures.
         how: As for ``question``.
     """
     accuracy = (

@@ -1,5 +1,5 @@
-"""Models on Triton and apps as a student leaves them who has solved their lessons: from the
-lessons' sources.
+"""Models on Triton and apps, as a student has them after the lessons: built from the lessons'
+sources.
 
 Nothing that is published holds them. Whoever needs one without its lesson (a rehearsal of a later
 lesson alone, the benchmark, a test) has it from here.

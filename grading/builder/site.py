@@ -215,7 +215,7 @@ def still_form(output: NotebookNode, runs: Path) -> NotebookNode | None:
 
 
 def _drawing(chart: dict[str, Any]) -> str:
-    """Return a chart as a drawing that a reader who cannot see it is told about.
+    """Return a chart as a drawing with a text for readers who cannot see it.
 
     Raises:
         LessonError: It has no description.

@@ -62,7 +62,7 @@ def unlock(
         Path | None, typer.Option(help="The file; unlock-LESSON.json here unless named.")
     ] = None,
 ) -> None:
-    """Write a file with which a stuck student goes on."""
+    """Write a file with which a stuck student can continue."""
     taken = unlockable()
     by_id = {source.id: source for source in sources()}
     if lesson not in taken:

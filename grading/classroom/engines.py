@@ -1,8 +1,8 @@
 """Where units of work run: processes of this machine, or an existing engine with many machines.
 
-An engine is a function from tasks to pairs of task and outcome, in whatever order they come. None
-loses a task: a worker that dies costs its submission a second try, and after that a row which says
-so.
+An engine is a function from tasks to pairs of task and outcome, in whatever order they come.
+Engines lose no task: if a worker dies, its submission gets a second try, and after that a row with
+a message.
 """
 
 import multiprocessing

@@ -205,7 +205,7 @@ def table(grades: Iterable[Grade], form: str, item: str, worth: float) -> list[l
 
 
 def _cells(grade: Grade, worth: float) -> dict[str, str]:
-    """Return everything that a gradebook's columns may ask for."""
+    """Return the values for all possible columns of a gradebook."""
     last, _, first = grade.name.partition(", ")
     if not first:
         first, *family = grade.name.rsplit(" ", 1)

@@ -102,7 +102,7 @@ def _components(pairs: Sequence[tuple[int, int]], count: int) -> np.ndarray:
 
 
 def _by_first_holder(things: Sequence[Sequence[str]]) -> Iterator[tuple[int, int]]:
-    """Yield for each thing that a place holds the first place that holds it, and this one."""
+    """Yield for each item of a place the first place that holds it, and this one."""
     first: dict[str, int] = {}
     for place, own in enumerate(things):
         for thing in own:

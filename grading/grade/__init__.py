@@ -1,5 +1,5 @@
-"""One submission, graded: taken in, held against itself, its models measured again and its
-functions called again.
+"""Grade one submission: take it in, check it against itself, measure its models again and call its
+functions again.
 
 Nothing is imported here: some of it runs inside the sandbox, where the rest is not mounted.
 ``grader`` has the whole.

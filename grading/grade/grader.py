@@ -1,9 +1,9 @@
 """One unit of work: ``grade(submission, part=1) -> Result``. Everything else (a class, Gradescope,
 Ray) calls this.
 
-The steps are in one list. A step that fails of itself is a fault of the grader's: the submission
-keeps what the other steps found, and staff is told. Nothing that a submission holds makes ``grade``
-raise.
+The steps are in one list. A step that fails by itself is a fault of the grader's: the submission
+keeps the other steps' results, and staff get a message. Nothing that a submission holds makes
+``grade`` raise.
 """
 
 import contextlib
@@ -206,7 +206,7 @@ def judge_public(work: _Work) -> None:
 
 
 def measure(work: _Work) -> None:
-    """Measure the models again that the evidence rests on."""
+    """Measure the models behind the evidence again."""
     wanted = wanted_models(work.records, work.lessons)
     models = {model.sha256: model for model in work.intake.of(Kind.MODEL)}
     ordered = [models[sha256] for sha256 in wanted if sha256 in models]
@@ -230,7 +230,7 @@ def agree_with_files(work: _Work) -> None:
 
 
 def reopen(work: _Work) -> None:
-    """Open the files again that questions ask for and that the ledger passes."""
+    """Open the questions' files again, if they pass in the ledger."""
     passed = map(question, work.passed)
     files = [asked for asked in passed if asked.kind == "file" and asked.opened]
     models = [asked for asked in files if is_model(asked)]

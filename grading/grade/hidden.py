@@ -145,7 +145,7 @@ def wanted_models(records: Records, asked: Iterable[Lesson]) -> list[str]:
 
 
 def _right_on_views(evidence: Evidence, facts: Facts) -> float | None:
-    """Return the share of views that a file gets right, or None where there are none."""
+    """Return the share of views that a file gets right, or None without views."""
     count = len(evidence.places)
     predicted = facts.predicted[count:]
     labels = evidence.labels[count:]
@@ -189,9 +189,7 @@ def sees_nothing(evidence: Evidence, facts: Facts) -> str:
 
 
 def of_the_recommended(question: str, judge: Callable[[Evidence, Measurement, Facts], Verdict]):
-    """Return a judge of the recommended option's file, which fails where there is none that could
-    be measured.
-    """
+    """Return a judge of the recommended option's file; it fails if no file could be measured."""
 
     def judged(evidence: Evidence) -> Verdict:
         record = recommended(evidence.records, question)

@@ -1,4 +1,4 @@
-"""Where Gradescope puts things, and who may look at them while a student's code runs.
+"""Gradescope's folders, and who may read them while a student's code runs.
 
 Source: Gradescope's autograder specification,
 https://gradescope-autograders.readthedocs.io/en/latest/specs/ (the tree below /autograder).

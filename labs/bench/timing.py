@@ -95,7 +95,7 @@ def latency(
         limit_s: Seconds after which it stops as soon as ``min_samples`` are there.
 
     Raises:
-        UnknownTargetError: The target's file, or whatever else it does not show, was not said.
+        UnknownTargetError: The target's file, or another fact that it does not show, was not given.
     """
     call = caller(target)
     about = describe(target)

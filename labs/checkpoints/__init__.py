@@ -1,7 +1,7 @@
 """The questions of a lesson: ``predict``, ``predicted`` and ``check``, and ``begin`` in its first
 cell.
 
-They are imported when they are asked for: a grader judges with ``labs.course.question`` and has no
+They are imported at their first use: a grader judges with ``labs.course.question`` and has no
 widgets.
 """
 

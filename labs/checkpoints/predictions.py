@@ -71,7 +71,7 @@ class PredictionBox(Shown):
     """A live box; where no widgets run, its text says how the same is done in code."""
 
     def __init__(self, asked: Question) -> None:
-        """Show a question that asks for a prediction, with the stored prediction."""
+        """Show a prediction's question, with the stored prediction."""
         self.asked = asked
         self.fields = {name: self._field(label) for name, label in asked.fields.items()}
         self.button = ipywidgets.Button(
@@ -155,7 +155,7 @@ class PredictionBox(Shown):
 
 
 def number(typed: str, unit: str = "") -> float:
-    """Return the number that a student typed, in the unit that the question asks for.
+    """Return the number that a student typed, in the question's unit.
 
     The unit may follow the number. A factor may be typed as ``2``, ``2x`` or ``2×``, and also as
     ``200 %``. A comma before exactly three digits separates thousands, as in ``1,000``, unless only

@@ -97,7 +97,7 @@ def judge(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Ve
 
 
 def _of_exception(came: Mapping, own: str) -> str:
-    """Return what is said of a function that raised, with the case's own advice if it helps."""
+    """Return the message for a function that raised, with the case's own advice if it helps."""
     kind = came.get("raised")
     message = f": {came['said']}" if came.get("said") else ""
     advice = ALONE if kind == "NameError" else own
@@ -183,7 +183,7 @@ def _known(values: np.ndarray, wanted: np.ndarray, whole: bool) -> str:
 
 
 def _how_far(values: np.ndarray, wanted: np.ndarray) -> str:
-    """Return what can be said of any wrong numbers."""
+    """Return the general message for wrong numbers."""
     if values.ndim:
         is_near = np.isclose(values, wanted, rtol=_NEAR, atol=_ZERO)
         wrong = int(np.sum(~is_near)) or "at least one"

@@ -41,7 +41,7 @@ def worth_of(total: float, opened: float, taking_part: float) -> tuple[float, fl
 
 
 def counted_rows(rows: Iterable[ResultRow], part: PartAsked) -> tuple[ResultRow, ...]:
-    """Return the rows whose points count: of deep dives to choose from, those of the best.
+    """Return the rows whose points count. If students choose among deep dives, the best ones count.
 
     Pending rows count here as earned, so that a fault of the grader changes no student's choice.
     """
@@ -145,7 +145,7 @@ def promised_rows(
 
 
 def _reopened_rows(public: ResultRow, question: Question) -> Iterator[ResultRow]:
-    """Yield a row for each thing that the grader opens again, earned if the public row is."""
+    """Yield a row for each check of the grader's, earned if the public row is."""
     for possible in question.again.values():
         points = possible if public.points else 0
         yield replace(public, needs=public.id, opened=True, points=points, possible=possible)

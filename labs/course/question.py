@@ -43,9 +43,7 @@ class MissingEvidenceError(LookupError):
 
 @dataclass(frozen=True)
 class Question:
-    """One thing that a lesson asks for; which of the last fields are filled in depends on its
-    kind.
-    """
+    """One task of a lesson; which of the last fields are filled in depends on its kind."""
 
     #: An idea, such as 'quantize.affine'; its first word is the lesson's id.
     id: str

@@ -1,4 +1,4 @@
-"""The roster: who is in the class, and when each can and would like to work."""
+"""The roster: the students of the class, with their possible and preferred times."""
 
 import csv
 import io

@@ -277,8 +277,8 @@ class PartAsked:
         return "Nothing counts that is handed in late."
 
     def counted(self, earned: Mapping[str, float]) -> set[str]:
-        """Return the ids of the lessons whose points count: all that everybody takes, and the best
-        of the choices.
+        """Return the ids of the lessons whose points count: all required ones, and the best of the
+        choices.
         """
         # Of as many points, the first that the assignment names: sorting keeps their order.
         best = sorted(self.choices, key=lambda id: -earned.get(id, 0.0))
@@ -418,9 +418,7 @@ class Assignment:
         return self.parts[number]
 
     def lessons(self, number: int | None = None) -> list[Lesson]:
-        """Return the lessons that are asked of one part, or of all, choices included, in the
-        course's order.
-        """
+        """Return the lessons of one part or of all, choices included, in the course's order."""
         if number is not None:
             return self.part(number).asked()
         asked = [lesson for part in self.parts.values() for lesson in part.asked()]

@@ -65,8 +65,8 @@ class PhotoError(ValueError):
     """A photo is refused; the message is for the sender, and contains no data of this process."""
 
     def __init__(self, status: int, message: str) -> None:
-        """Keep the status of HTTP that says whose fault it is: 413 for too much of it, 422 for
-        anything else.
+        """Keep the HTTP status for the fault: 413 for a photo that is too large, 422 for any other
+        fault.
         """
         # Both, so that it survives the way from one process to another.
         super().__init__(status, message)

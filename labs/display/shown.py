@@ -22,7 +22,7 @@ class Shown:
     def __init__(
         self, html: str, text: str, *, plain: str | None = None, live: object | None = None
     ) -> None:
-        """Keep the forms of one thing."""
+        """Keep the forms of one object."""
         self._html = html
         self._text = text
         self.live = live

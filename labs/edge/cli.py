@@ -22,8 +22,8 @@ def measure(
     job: Annotated[Path, typer.Argument(help="A job, as JSON; a lesson writes it.")],
     records: Annotated[Path, typer.Option(help="Receives the records, one JSON line each.")],
 ) -> None:
-    """Measure what a job asks for. One at a time: a second one waits, since it would disturb the
-    first.
+    """Carry out the measurements of a job. One at a time: a second one waits, since it would
+    disturb the first.
     """
     import fcntl
 

@@ -144,12 +144,12 @@ def measure_on(
     *,
     on_progress: OnProgress = silent,
 ) -> list[Measurement]:
-    """Measure on a device, bring the records back, and return them.
+    """Measure on a device, fetch the records, and return them.
 
     Args:
         device: Where; ``provisioning.lab.device.open_device`` returns one.
         ledger: Where they are kept; nowhere when None.
-        on_progress: Told how far it is; raising stops watching, while the device goes on.
+        on_progress: Told how far it is; raising stops the watching, while the device continues.
 
     Raises:
         ValueError: The answer does not fit the request.

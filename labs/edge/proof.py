@@ -1,8 +1,8 @@
 """Proof that an environment does what the lessons need: import, name classes, measure.
 
 ``python -m labs.edge.proof`` reads a job from standard input and answers with one JSON line. It
-runs alike on this computer, on the emulated device and on the real one; comparing its answers is
-the proof.
+runs in the same way on this computer, on the emulated device and on the real one; comparing its
+answers is the proof.
 """
 
 import hashlib

@@ -1,8 +1,7 @@
 """A program in a separate process, asked through a pipe whose lines may contain anything.
 
-One exception stands for all that a program can do wrong (``Lost``): it costs the question that is
-asked, and nothing else. Any other exception is a fault of the judge or of its machine, not of the
-program.
+One exception stands for all that a program can do wrong (``Lost``): it costs only the present
+question. Any other exception is a fault of the judge or of its machine, not of the program.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Matrices that record each access and its thread: for students' kernels, run as plain Python.
 
-A traced matrix takes the place of a numpy array, on the processor or in numba's CUDA simulator. It
-counts what a small cache would fetch, and how many memory transactions the warps of a GPU would
-need. These are counts of a model that is stated here, not of this machine: its own counters need
-Linux' perf, and most virtual machines have none.
+A traced matrix replaces a numpy array, on the processor or in numba's CUDA simulator. It counts
+what a small cache would fetch, and how many memory transactions the warps of a GPU would need.
+These are counts of a model that is stated here, not of this machine: its own counters need Linux'
+perf, and most virtual machines have none.
 """
 
 import sys

@@ -106,7 +106,7 @@ class Models:
         """Load a model with a stanza and measure it, if this machine has the GPUs that the stanza
         names.
 
-        Processors play an arrangement once: 'one on each of two GPUs' is no other than 'one' there.
+        Processors play an arrangement once: 'one on each of two GPUs' is the same as 'one' there.
         """
         if reason := self._reason_to_leave_out(option, name, stanza):
             print(f"{option}: left out, for {reason}", flush=True)

@@ -1,6 +1,4 @@
-"""Servers side by side under the same load: in turns (ABAB…), or several things at the same
-moment.
-"""
+"""Servers side by side under the same load: in turns (ABAB…), or several at the same moment."""
 
 import functools
 import threading
@@ -70,7 +68,7 @@ def race(
 
 
 def _order(targets: Mapping[str, LoadTarget], round_number: int) -> list[str]:
-    """Return the options in the order of a round, the first of which has number 0."""
+    """Return the options in the order of a round; rounds count from 0."""
     options = list(targets)
     return options[::-1] if round_number % 2 else options
 

@@ -1,4 +1,4 @@
-"""How busy the machine is while a run goes on: processors, memory and GPUs, sampled by a thread."""
+"""The machine's load during a run: a thread samples processors, memory and GPUs."""
 
 import contextlib
 import threading

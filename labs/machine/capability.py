@@ -26,7 +26,7 @@ MIGRAPHX_LIBRARIES = ("libmigraphx_c.so.3", "libamdhip64.so.7")
 
 @dataclass(frozen=True)
 class Capability:
-    """One thing that a machine can or cannot do."""
+    """One ability that a machine has or lacks."""
 
     #: Its name in the lessons.
     name: str

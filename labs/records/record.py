@@ -339,7 +339,7 @@ class Prediction(_Given):
 
 @dataclass(frozen=True)
 class Answer(_Given):
-    """A student's answer to a question that asks for a choice, a number or a few sentences."""
+    """A student's answer to a question: a choice, a number or a few sentences."""
 
     type: ClassVar[str] = "answer"
 

@@ -1,4 +1,4 @@
-"""Images to send: shipped drawings, brought to the size that people upload."""
+"""Images to send: shipped drawings, scaled to the size of people's uploads."""
 
 import base64
 import functools

@@ -43,9 +43,7 @@ def known(image: str) -> dict[str, Any]:
 
 
 def commands(image: str) -> frozenset[str]:
-    """Return the commands that an image brings: those of ``images.toml``, without what a proof has
-    missed.
-    """
+    """Return an image's commands: those of ``images.toml``, without what a proof has missed."""
     row = known(image)
     return frozenset().union(*map(brought, row["packages"])).difference(row["lacks"])
 
@@ -56,13 +54,13 @@ def names() -> tuple[str, ...]:
 
 
 def packages() -> dict[str, list[str]]:
-    """Return the commands that Ubuntu packages bring, of those packages that are in the table."""
+    """Return the commands of those Ubuntu packages that are in the table."""
     return _table("images")["commands"]
 
 
 def brought(package: str) -> tuple[str, ...]:
-    """Return the commands that an Ubuntu package brings; a package that is not in the table brings
-    one command with its own name.
+    """Return an Ubuntu package's commands; a package outside the table has one command with its own
+    name.
     """
     return tuple(packages().get(package, [package]))
 

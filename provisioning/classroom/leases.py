@@ -1,4 +1,4 @@
-"""The class's leases: made from a plan, made longer, moved, given back, and watched while students
+"""The class's leases: made from a plan, extended, moved, given back, and watched while students
 work.
 """
 
@@ -93,9 +93,8 @@ def reserve_all(
 ) -> list[tuple[Seat, str]]:
     """Make each seat's lease, unless the student has it; return each seat with its result.
 
-    One refusal does not stop the others, and running it again fills the gaps only. A student who
-    has a lease at another time, moved by hand perhaps, keeps it and gets no further one in its
-    place.
+    One refusal does not stop the others, and running it again fills the gaps only. A student with a
+    lease at another time, perhaps moved by hand, keeps it and gets no new one.
 
     Args:
         placeholder: name of the leases that hold machines for the class; each is deleted just
@@ -247,8 +246,8 @@ def no_shows(
 
 
 def drop(testbed: Testbed, part: Part, students: Iterable[str], *, release: bool) -> Iterator[str]:
-    """Yield what students who have left still hold at a site, a line for each thing; give it back
-    where asked.
+    """Yield the resources that students who left still hold at a site, a line for each; give it
+    back where asked.
 
     Raises:
         NotReleasedError: something is still there; it names each thing, and why.
@@ -297,7 +296,7 @@ def watch(
 ) -> Watched:
     """Return where each student is, from two requests to each site.
 
-    Absent is who has no machine after the grace.
+    A student without a machine after the grace time is absent.
     """
     leases: list[Lease] = []
     machines: list[Machine] = []
@@ -359,7 +358,7 @@ def _state(
 
 
 def watch_table(watched: Watched, now: datetime, zone: tzinfo) -> str:
-    """Return for the screen who is where, how many are, and who is silent.
+    """Return a text for the screen: where each student is, the numbers, and the silent sites.
 
     Times are in the instructor's zone.
     """

@@ -33,7 +33,7 @@ _MODULES = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """One check."""
 
     name: str
     #: The finding, in one sentence.
@@ -58,7 +58,7 @@ class Finding:
 
 
 def findings() -> tuple[Finding, ...]:
-    """Return what was found, in the order in which things are needed."""
+    """Return the findings, in the order in which a student needs them."""
     folder = workspace_dir()
     return (
         _python(),

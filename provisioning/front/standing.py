@@ -73,9 +73,7 @@ class LessonStanding:
 
     @property
     def time(self) -> str:
-        """Its minutes (estimated) and where they are spent, told for the machine on which this is
-        read.
-        """
+        """Its minutes (estimated) and their places, for the reader's machine."""
         if self.lesson.machine_minutes:
             return f"{self.lesson.minutes} min, {self.lesson.machine_minutes} of them on a lease"
         if on_chameleon():
@@ -130,7 +128,7 @@ class CourseStanding:
 
     @property
     def next(self) -> LessonStanding | None:
-        """The first lesson that is asked, counts and has something left in it; None at the end."""
+        """The first required lesson that counts and has open questions; None at the end."""
         counted = (step for step in self.steps if step.counts)
         return next((step for step in counted if not step.done), None)
 
@@ -148,9 +146,7 @@ class CourseStanding:
         return any(step.word != "open" for step in self.steps)
 
     def of_part(self, part: int | None) -> tuple[LessonStanding, ...]:
-        """Return the lessons that one part of the assignment asks for; of None, the optional deep
-        dives.
-        """
+        """Return the lessons of one part of the assignment; of None, the optional deep dives."""
         return tuple(step for step in self.steps if step.part == part)
 
 

@@ -1,5 +1,5 @@
-"""One call for each thing a lesson or a command does with a part's machine; the rest of the room
-has the work.
+"""One call for each action of a lesson or a command on a part's machine; the rest of the room has
+the work.
 """
 
 import os
@@ -323,8 +323,8 @@ def give_back(
         sure: give it back although nothing was measured.
 
     Raises:
-        NotMeasuredError: nothing was measured, and the student has not said that this is meant;
-            nothing is deleted.
+        NotMeasuredError: nothing was measured, and the student has not confirmed that this is
+            intended; nothing is deleted.
         NotHomeError: the machine holds results that are nowhere else, or does not answer the
             question; nothing is deleted then.
         NotReleasedError: something is still there; it names each thing, and why.

@@ -207,9 +207,7 @@ def on_the_device() -> bool:
 
 
 class _RunningShell:
-    """A shell on a part's machine, wherever its address is by now; one that is gone is said to be
-    gone.
-    """
+    """A shell on a part's machine, wherever its address is by now; a missing one is reported."""
 
     def __init__(self, part: Part, testbed: Testbed) -> None:
         self._part = part
@@ -246,8 +244,8 @@ def open_device() -> Device:
     """Return part 2's device: the container that was started on the lease, or this machine inside
     it.
 
-    In a rehearsal, one that is missing is brought up first, so that each lesson can be rehearsed
-    for itself.
+    In a rehearsal, a missing container is brought up first, so that you can rehearse each lesson
+    separately.
 
     Raises:
         LeaseMissingError: there is none, and this is no rehearsal.
@@ -282,8 +280,7 @@ def _opened(part: Part, testbed: Testbed, poll_s: float, before: str = "") -> De
 def leased(part: Part) -> tuple[SiteOption, Testbed]:
     """Return kind of machine and site of the student's lease; in a rehearsal its block begins now.
 
-    A rehearsal reserves one first where there is none, so that each lesson can be rehearsed for
-    itself.
+    A rehearsal first reserves a missing one, so that you can rehearse each lesson separately.
 
     Raises:
         LeaseMissingError: there is none, and this is no rehearsal.

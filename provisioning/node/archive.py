@@ -211,7 +211,7 @@ def light_requirements(project: Path) -> str:
 
 
 def assistants(root: Path) -> str:
-    """Return what an AI assistant in the students' folder is told, as the assignment has it."""
+    """Return the assignment's rules for an AI assistant in the students' folder."""
     folder = root / STUDENT / "assistants"
     if not folder.is_dir():  # packed from a student's own tree, to be copied to a machine
         return (root / "AGENTS.md").read_text(encoding="utf-8")
@@ -245,7 +245,7 @@ def build_archive(
     """Write a ``tar.gz`` of the files; the same tree and date give the same bytes wherever and
     whenever it is built.
 
-    Texts that are made for it, by path, take the place of files.
+    Generated texts, by path, replace files.
     """
     texts = texts or {}
     names = tuple(sorted({*files, *texts}))

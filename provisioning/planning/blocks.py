@@ -1,5 +1,5 @@
-"""From who has what until when, to blocks that a student can take: UTC inside, the student's local
-time on screen.
+"""Turn bookings into blocks that a student can take: UTC inside, the student's local time on
+screen.
 
 The calendar has a row for each local day and a column for each local hour. Widget, text and command
 line read it.

@@ -32,9 +32,7 @@ OPTION_COLUMNS = ("machine", "free this week", "what changes for the lesson")
 
 
 class Chooser:
-    """One part's calendar, the block chosen in it, and the lease that comes of it; the clock says
-    what has gone by.
-    """
+    """One part's calendar, the chosen block, and its lease; the clock says what has gone by."""
 
     def __init__(
         self,

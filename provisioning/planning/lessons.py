@@ -38,8 +38,8 @@ class BlockPlan:
         return self.setup_s + 60.0 * sum(lesson.machine_minutes for lesson in self.asked)
 
     def begin_by(self, end: datetime) -> list[tuple[Lesson, datetime]]:
-        """Return when each lesson that is asked must begin at the latest, for all to be done when
-        the lease ends.
+        """Return the latest start of each required lesson, so that all are done when the lease
+        ends.
         """
         latest = []
         for lesson in reversed(self.asked):
@@ -48,7 +48,7 @@ class BlockPlan:
         return latest[::-1]
 
     def text(self) -> str:
-        """Return the plan, one line for each thing."""
+        """Return the plan, one line per step."""
         setup_min = self.setup_s / 60
         planned_min = self.planned_s / 60
         length_min = self.length_s / 60

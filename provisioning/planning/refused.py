@@ -20,8 +20,7 @@ REMEMBERED = timedelta(hours=12)
 
 
 def book(testbed: Testbed, request: LeaseRequest, others: Iterable[str] = ()) -> Lease:
-    """Return a lease of the machine that is asked for, or of the next one where the site refuses
-    it.
+    """Return a lease of the requested machine, or of the next one if the site refuses it.
 
     Args:
         request: with the machine's name, or without one for any of the type.
@@ -49,7 +48,7 @@ def book(testbed: Testbed, request: LeaseRequest, others: Iterable[str] = ()) ->
 
 
 def _remember(site: str, machine: str, request: LeaseRequest) -> None:
-    """Note that a machine was refused: beginning, end, and when the site said so."""
+    """Note that a machine was refused: beginning, end, and the time of the refusal."""
     now = datetime.now(UTC)
     start = request.start or now
     refusal = {start.isoformat(): [request.end.isoformat(), now.isoformat()]}

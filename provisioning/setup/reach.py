@@ -198,10 +198,10 @@ def _html_row(row: PortRow) -> str:
 
 
 class Tunnel(Reached):
-    """All ports of a part's machine, brought here by one ``ssh -L`` until ``stop`` or until the
+    """All ports of a part's machine, forwarded here by one ``ssh -L`` until ``stop`` or until the
     connection is lost.
 
-    After a loss the same call brings the same ports again, and links that are open in a browser
+    After a loss the same call forwards the same ports again, and links that are open in a browser
     work as before.
     """
 

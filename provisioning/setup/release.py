@@ -27,7 +27,7 @@ GRACE = timedelta(minutes=45)
 
 @dataclass(frozen=True)
 class HeldResource:
-    """One thing that counts against the project until it is deleted."""
+    """One resource that counts against the project until it is deleted."""
 
     #: One of ``KINDS``.
     kind: str
@@ -97,7 +97,7 @@ def release(
     poll_s: float = 5.0,
     clock: WallClock | None = None,
 ) -> Iterator[str]:
-    """Delete everything that belongs to the names, and yield a line for each thing that happens.
+    """Delete all resources of the names, and yield a line for each action.
 
     Args:
         record: of the set-up; it is cleared once nothing is left.
@@ -149,7 +149,7 @@ def release(
 
 @dataclass(frozen=True)
 class Leftover(HeldResource):
-    """One thing of the labs that a sweep found."""
+    """One resource of the labs that a sweep found."""
 
     site: str
     #: Why it is suspicious; empty when it is in normal use.

@@ -150,7 +150,9 @@ def healthy(context: StepContext) -> dict[str, Any]:
 
 
 def node_links(context: StepContext) -> dict[str, Any]:
-    """Return the ways to a server: the command that brings its ports, Jupyter, a terminal."""
+    """Return the ways to reach a server: the command that forwards its ports, Jupyter, a
+    terminal.
+    """
     part = context.settings.spec.part
     jupyter = reach.jupyter_of(context.shell().run(reach.ASK).output)
     way = context.testbed.way(context.machine())

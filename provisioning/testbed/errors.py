@@ -82,7 +82,7 @@ class NoAnswerError(ServiceBusyError):
 
 
 class CalendarUnreadError(ServiceBusyError):
-    """The site answers, but who has its machines until when cannot be read."""
+    """The site answers, but its calendar of bookings cannot be read."""
 
     likely = "The reservation service is being worked on. Unread is not the same as taken."
     way_out = (

@@ -1,6 +1,4 @@
-"""The planner: a week of free blocks in the student's own time, one chosen, and the lease that
-comes of it.
-"""
+"""The planner: a week of free blocks in the student's own time, the chosen block, and its lease."""
 
 import base64
 import threading

@@ -79,7 +79,7 @@ def _classes(path: Path, pixels: np.ndarray) -> list[int]:
 
 
 def _batches(pixels: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """Yield the pictures as models take them, float32 (N, 3, side, side), each batch in the place
+    """Yield the pictures as models take them, float32 (N, 3, side, side), each batch in the memory
     of the one before.
 
     New memory for each step of each batch would cost ten times what the arithmetic does.

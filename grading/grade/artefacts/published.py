@@ -71,9 +71,7 @@ def _are_alike(samples: np.ndarray, published: np.ndarray) -> bool:
 
 
 def write(weights: Mapping[str, Mapping[str, np.ndarray]], path: Path = SAMPLES) -> None:
-    """Write the samples of networks, by name: the arrays of each, of which layers have two axes or
-    more.
-    """
+    """Write the samples of networks, by name: the arrays of each; layers have two axes or more."""
     samples, shapes, networks = [], [], []
     for number, name in enumerate(sorted(weights)):
         for layer in weights[name].values():

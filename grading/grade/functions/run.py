@@ -187,7 +187,7 @@ def _run(
 
 
 def _absent(ending: str) -> Called:
-    """Return a function of which nothing came back."""
+    """Return a function without results."""
     return Called(fault=NOTHING, is_absent=True, ending=ending)
 
 

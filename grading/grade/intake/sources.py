@@ -1,5 +1,5 @@
-"""Where files are read from: a folder of which nothing is followed, or a zip of which nothing is
-extracted blindly.
+"""Sources of files: a folder whose links are not followed, or a zip that is never extracted
+blindly.
 """
 
 import codecs
@@ -160,9 +160,7 @@ def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[IO
 
 
 class Sparing(io.BufferedReader):
-    """A zip's file, of which nothing large is read at once: of its members' contents it never
-    is.
-    """
+    """A zip's file that refuses large reads; members' contents are always read in small pieces."""
 
     most_bytes = 0
 

@@ -48,7 +48,7 @@ def _marked(text: str) -> Markup:
 
 
 class _Cause(NamedTuple):
-    """A question that lost points, with all that rests on it."""
+    """A question that lost points, with the rows that depend on it."""
 
     row: ResultRow
     behind: list[ResultRow]

@@ -96,7 +96,7 @@ def _ids(records: Sequence[dict]) -> list[str]:
 
 
 def _clock_samples(records: Iterable[dict]) -> Iterator[list[float]]:
-    """Yield a clock's samples, where there are enough of them that no other run has the same."""
+    """Yield a clock's samples, if there are enough of them to be unique to this run."""
     for record in records:
         is_timed = record["kind"] in ("latency", "throughput", "load")
         if is_timed and len(record["samples"]) >= _FEWEST_SAMPLES:
@@ -137,8 +137,8 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _plain_words(text: str, student: str) -> str:
-    """Return a text's words without the student's name, or nothing where there are too few to
-    tell.
+    """Return a text's words without the student's name; empty if there are too few for a
+    comparison.
     """
     own = set(re.findall(r"\w+", student.lower()))
     words = [word for word in re.findall(r"\w+", text.lower()) if word not in own]

@@ -95,7 +95,7 @@ class Result:
 
     @property
     def possible(self) -> float:
-        """Points that there are."""
+        """Possible points."""
         return sum(row.possible for row in self.counted)
 
     @property

@@ -19,7 +19,7 @@ def compared(
     """Return what a recommendation says beside its records, and how its option was judged.
 
     Args:
-        baseline: Option whose newest latency says which machine's records count.
+        baseline: Option whose newest latency determines the machine whose records count.
         wanted: Name of the target.
         prefix: Beginning of the options' names in the lesson's table. Other options take no part.
 

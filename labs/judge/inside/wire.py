@@ -63,7 +63,7 @@ class Wire:
 
 
 def module(name: str, **values: object) -> ModuleType:
-    """Put a module of this name in the place of whatever a program would import."""
+    """Let a program's import of this name give another module."""
     stand_in = sys.modules[name] = ModuleType(name)
     vars(stand_in).update(values)
     return stand_in

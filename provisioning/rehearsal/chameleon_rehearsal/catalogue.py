@@ -82,7 +82,7 @@ class _Group(_Table):
 
 
 class Nodes(_Group):
-    """Several nodes that are alike."""
+    """Several equal nodes."""
 
     kind: ClassVar = "host"
     cpu: Cpu
@@ -92,7 +92,7 @@ class Nodes(_Group):
 
 
 class Devices(_Group):
-    """Several edge devices that are alike."""
+    """Several equal edge devices."""
 
     kind: ClassVar = "device"
     profiles: list[str]

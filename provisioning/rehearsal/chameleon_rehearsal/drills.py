@@ -39,7 +39,7 @@ def advance(by: timedelta) -> datetime:
 
 
 def advance_to(moment: datetime) -> datetime:
-    """Move the calendar to a moment, unless it has gone by; return its present, in UTC."""
+    """Move the calendar to a moment, unless it is in the past; return its present, in UTC."""
     now = datetime.fromisoformat(status()["now"])
     # A second later, so that everything that begins at that moment has begun.
     return advance(moment - now + timedelta(seconds=1)) if moment > now else now

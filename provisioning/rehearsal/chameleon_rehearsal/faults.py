@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong on Chameleon and can be made to go wrong here."""
+    """One fault of Chameleon's that you can cause here."""
 
     #: What happens, in a sentence a student reads.
     what: str

@@ -15,7 +15,7 @@ _SHIPPED = Path(__file__).with_name(_FILE)
 
 
 class Image(TypedDict, total=False):
-    """An image: the commands that it brings, beside those of the image that it extends."""
+    """An image: its commands, beside those of the image that it extends."""
 
     extends: str
     commands: Sequence[str]

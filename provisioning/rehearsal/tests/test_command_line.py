@@ -61,7 +61,7 @@ def test_a_rehearsal_from_up_to_down(home) -> None:
 
 
 def test_an_own_catalogue_in_the_folder_is_served_from_the_next_start(home) -> None:
-    """A mistake in it is told, with file and field."""
+    """A message names the file and field of a mistake in it."""
     own = place.prepare(home) / "catalogue.toml"
 
     own.write_text(CATALOGUE.replace("count = 10", "count = 0"))
@@ -114,7 +114,9 @@ def test_two_notebooks_that_start_it_in_the_same_second_share_one(home) -> None:
 def test_another_program_at_the_old_port_is_neither_believed_nor_told_the_secret(
     tmp_path, greeting
 ) -> None:
-    """It may be another user's, who answers whatever is asked; the next `up` takes another port."""
+    """It may be another user's program, which answers any request; the next `up` takes another
+    port.
+    """
     heard = []
     with socket.create_server(("127.0.0.1", 0)) as other:
 

@@ -24,7 +24,7 @@ def test_a_fault_strikes_as_often_as_it_was_armed_and_only_its_user(world) -> No
     [(None, 0), ('{"ahead_s": 7200}', 7200), ("[", 0), ('{"ahead_s": "x"}', 0), ("[]", 0)],
 )
 def test_the_calendar_runs_ahead_as_the_rehearsal_wrote_down(tmp_path, text, ahead_s) -> None:
-    """Without asking it, so that a countdown goes on while the rehearsal is down."""
+    """Without a request to it, so that a countdown continues while the rehearsal is down."""
     if text is not None:
         (tmp_path / place.CALENDAR).write_text(text)
     assert place.ahead_of(tmp_path) == timedelta(seconds=ahead_s)

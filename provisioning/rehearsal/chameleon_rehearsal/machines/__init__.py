@@ -1,3 +1,3 @@
-"""The machines that are played: SSH for real, a folder for a disk, and commands that are said and
-not run.
+"""The simulated machines: real SSH, a folder as the disk, and commands that are printed but not
+run.
 """

@@ -1,7 +1,7 @@
 """Faults inside a machine: commands that answer differently from its image's.
 
 A condition is a fault of ``faults.toml`` that ``stays`` with the machine that is made when it
-strikes. Its scripts, in shell, take the place of the machine's own commands.
+strikes. Its shell scripts replace the machine's own commands.
 """
 
 from collections.abc import Mapping

@@ -18,7 +18,7 @@ def caller_of(request: Request) -> Caller:
 
 
 def own(request: Request, kind: str, identifier: str) -> Document:
-    """Return a thing of the caller's project at the site that was asked.
+    """Return a resource of the caller's project at the requested site.
 
     Raises:
         RefusalError: 404 in the form of the service that was asked, as if what is another project's
@@ -36,7 +36,7 @@ def own(request: Request, kind: str, identifier: str) -> Document:
 
 
 def all_own(request: Request, kind: str) -> list[Document]:
-    """Return all things of a kind that the caller's project has at the site that was asked, oldest
+    """Return all resources of a kind of the caller's project at the requested site, oldest
     first.
     """
     site, project_id = request.path_params["site"], caller_of(request).project_id

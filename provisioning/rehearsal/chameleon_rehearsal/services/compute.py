@@ -320,9 +320,7 @@ def _check_networks(request: Request, asked: dict[str, Any]) -> None:
 
 
 def _check_request(request: Request, asked: dict[str, Any]) -> dict[str, Any]:
-    """Return the flavor that is asked for; refuse with 400 what Nova refuses before it starts
-    anything.
-    """
+    """Return the requested flavor; refuse with 400 what Nova refuses before it starts anything."""
     world, caller, site = world_of(request), caller_of(request), request.path_params["site"]
     image = asked.get("imageRef")
     if world.image_named(site, image) is None and (
@@ -338,9 +336,7 @@ def _check_request(request: Request, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plug_in(request: Request, server: Document, wishes: Any) -> None:
-    """Give a server a port in each network that is asked for, in the site's shared one if none
-    is.
-    """
+    """Give a server a port in each requested network, or in the site's shared one."""
     world = world_of(request)
     for wish in wishes if isinstance(wishes, list) and wishes else [{}]:
         if wish.get("port"):

@@ -108,7 +108,7 @@ async def execute(ref: str, request: Request) -> dict[str, Any]:
     """Run a command in a running container. No shell reads it, as with the real Zun: pipes need
     `sh -c`.
 
-    A command that outlasts the site's limit goes on, and its exit code is null. A program that is
+    A command that outlasts the site's limit continues, and its exit code is null. A program that is
     missing has the exit code -1. Source: ChameleonCloud/zun, `K8sDriver.execute_create`.
     """
     record, world = _running(request, ref, "execute"), world_of(request)

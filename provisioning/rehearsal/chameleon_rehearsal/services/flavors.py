@@ -104,7 +104,7 @@ def find(request: Request, flavor_id: Any) -> dict[str, Any]:
 
 
 def kinds_at(world: World, site: str) -> list[Flavors]:
-    """Return the kinds of virtual machines that a site lends."""
+    """Return a site's kinds of virtual machines."""
     return [
         kind for kind in world.catalogue.groups if kind.site == site and isinstance(kind, Flavors)
     ]

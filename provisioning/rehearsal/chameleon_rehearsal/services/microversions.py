@@ -1,4 +1,4 @@
-"""Microversions: which form of an answer a client asks for.
+"""Microversions: the form of an answer that a client requests.
 
 A client names one in a header. Without it, Nova answers as version 2.1.
 """
@@ -49,7 +49,7 @@ def spell(version: Version) -> str:
 
 
 def of(request: Request) -> Version:
-    """Return the microversion that a request asks for.
+    """Return a request's microversion.
 
     Services without microversions have the version 1000.0, for which their only schema is right.
 

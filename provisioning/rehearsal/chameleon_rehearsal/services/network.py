@@ -177,9 +177,7 @@ def _same_rule(rule: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 async def list_things(request: Request) -> dict[str, Any]:
-    """List the site's things of a kind that everybody sees, and the project's own, by name for
-    example.
-    """
+    """List the site's public resources of a kind, and the project's own, by name for example."""
     kind = _kind(request)
     items = [_body(world_of(request), thing) for thing in _visible(request, kind)]
     asked = {
@@ -222,7 +220,7 @@ async def create_things(request: Request) -> dict[str, Any]:
 
 
 async def change_thing(thing_id: str, request: Request) -> dict[str, Any]:
-    """Change a thing of the project's: its name, the port of a floating IP (None takes it off), a
+    """Change a resource of the project's: its name, the port of a floating IP (None removes it), a
     port's groups.
     """
     world, kind = world_of(request), _kind(request)
@@ -240,7 +238,7 @@ async def change_thing(thing_id: str, request: Request) -> dict[str, Any]:
 
 
 def _valid(request: Request, kind: str, asked: Any) -> dict[str, Any]:
-    """Return the attributes that a request gives a thing, once Neutron would take them."""
+    """Return the attributes of a request, if Neutron would accept them."""
     if not isinstance(asked, dict):
         raise refusals.neutron(400, "BadRequest", f"Unable to find '{kind}' in request body")
     if kind == "security_group":
@@ -259,7 +257,7 @@ def _check_group(asked: dict[str, Any]) -> None:
 
 
 async def tag_thing(thing_id: str, request: Request) -> dict[str, Any]:
-    """Replace the tags of a thing of the project's."""
+    """Replace the tags of a resource of the project's."""
     tags = {"tags": (await body_of(request)).get("tags")}
     if not isinstance(tags["tags"], list):
         raise refusals.neutron(400, "InvalidInput", "Invalid input for tags: not a list.")
@@ -268,7 +266,7 @@ async def tag_thing(thing_id: str, request: Request) -> dict[str, Any]:
 
 
 async def delete_thing(thing_id: str, request: Request) -> None:
-    """Delete a thing of the project's that nothing needs; a network's subnets go with it."""
+    """Delete an unused resource of the project's; a network's subnets go with it."""
     world, kind = world_of(request), _kind(request)
     thing = own(request, kind, thing_id)
     if kind == "security_group" and thing["name"] == "default":
@@ -393,7 +391,7 @@ def _visible(request: Request, kind: str) -> list[Document]:
 
 
 def _body(world: World, thing: Document) -> dict[str, Any]:
-    """Return a thing as Neutron shows it."""
+    """Return a resource in Neutron's form."""
     shown = {name: value for name, value in thing.items() if name not in _INTERNAL}
     if "mtu" in thing:
         subnets = world.store.find("subnet", network_id=thing["id"])

@@ -230,7 +230,7 @@ def create(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> Do
 
 
 def _wishes(asked: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the reservations that a request for a lease asks for.
+    """Return the reservations of a request for a lease.
 
     Raises:
         RefusalError: 400, a parameter is missing or has another kind.

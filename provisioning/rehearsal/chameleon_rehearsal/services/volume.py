@@ -1,5 +1,5 @@
-"""Cinder: volumes, from one of which a virtual machine can boot. A bare-metal site has none, here
-as on Chameleon.
+"""Cinder: volumes; a virtual machine can boot from one. A bare-metal site has none, here as on
+Chameleon.
 """
 
 import uuid

@@ -48,7 +48,7 @@ class Clock:
 
 @dataclass
 class Looks:
-    """Looks at single leases, by which a program that waits is told from a person.
+    """Looks at single leases, which distinguish a waiting program from a person.
 
     python-chi asks every 5 seconds while it waits, and each time for the lease and twice for its
     status. A person who looks at a status asks once.

@@ -411,7 +411,7 @@ class World:
     def add_thing(
         self, kind: str, site: str, project_id: str, asked: Document, identifier: str | None = None
     ) -> Document:
-        """Make a thing of a project's in the form in which Neutron shows it, and return it."""
+        """Make a project's resource in Neutron's form, and return it."""
         usual: Document = {"description": "", "tags": [], "revision_number": 1}
         if kind != "floatingip":
             usual["name"] = ""
