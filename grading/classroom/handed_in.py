@@ -71,7 +71,7 @@ def handed_in(folder: Path) -> list[Handed]:
     entries = _entries(folder)
     if not entries:
         raise FileNotFoundError(
-            f"{folder} has no submissions: put a folder or a zip for each student into it"
+            f"{folder} holds no folders or zips: it must have one for each student"
         )
     people, times = _read_export(folder / METADATA_NAME)
     names = {}
