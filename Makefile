@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONSAFEPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab rehearse test test-all front-door machines check pins notebooks site assets bench emulate pictures grade-demo clean compiler-hint test-hint
+.PHONY: help setup lab rehearse test test-all front-door machines check pins notebooks site assets bench emulate containers pictures grade-demo clean compiler-hint test-hint
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -87,6 +87,9 @@ assets: setup ## Rebuild the drawings from their sources and compare them with t
 
 emulate: setup ## Run the edge environment as an ARM Cortex-A76 and compare its labels (Debian; a minute or two)
 	@$(BIN)/python -m labs edge emulate
+
+containers: setup ## Follow the recipes of Binder, the JupyterHub's image and Gradescope in fresh systems (Debian, root)
+	@$(BIN)/python -m tests.emulation.containers $(ARGS)
 
 bench: setup ## Print the benchmark tables of this machine
 	@$(BIN)/python -m tests.benchmarks

@@ -10,12 +10,12 @@ apt-get update
 DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
   bubblewrap ca-certificates coreutils python3 python3-venv util-linux
 
-# The newest Python of which the course says that it works, since students' cells may use its syntax: uv brings it. Not
-# below /root, where users of the sandbox could not reach it.
+# A new Python, since students' cells may use its syntax: the system's, or else uv brings it. Not below /root, where users
+# of the sandbox could not reach it.
 python3 -m venv "$root/tools"
 "$root/tools/bin/python" -m pip install --quiet --no-cache-dir --constraint "$source_dir/constraints.txt" uv
 export UV_PYTHON_INSTALL_DIR=$root/python UV_NO_CACHE=1
-"$root/tools/bin/uv" venv --managed-python --python 3.13 "$root/venv"
+"$root/tools/bin/uv" venv --python 3.13 "$root/venv"
 # Compiled now: on half a processor, compiling at each submission would take longer than grading.
 "$root/tools/bin/uv" pip install --quiet --compile-bytecode --python "$root/venv/bin/python" \
   --constraint "$source_dir/constraints.txt" --requirement "$source_dir/requirements.txt"

@@ -39,9 +39,9 @@ def compared(
     option = given["option"]
     row = judged.get(option, judged[baseline])
     published = {name for name in judged if _is_published(records, name, baseline)}
-    meeting = [
-        name for name, decision in judged.items() if decision.meets and name not in published
-    ]
+    optimized = {name: decision for name, decision in judged.items() if name not in published}
+    meeting = [name for name, decision in optimized.items() if decision.meets]
+    keeping = [name for name, decision in optimized.items() if decision.accuracy == "kept"]
     measured_p50_ms = 1e3 * row.option.p50_s.value if row.option.p50_s else math.nan
     measured = {
         "option": option,
@@ -49,6 +49,7 @@ def compared(
         "published": option in published,
         "machine": row.option.machine,
         "kept": row.accuracy == "kept",
+        "keeping": ", ".join(keeping),
         # Where nothing meets the target, as on a laptop, whatever keeps its accuracy may be
         # recommended.
         "meets": row.meets or not meeting,

@@ -1,6 +1,7 @@
 """Facts about the recommendation for the device."""
 
 from labs.checkpoints.reads.recommendations import compared
+from labs.machine.quantization_format import quantization_format
 from labs.records import Records
 
 
@@ -12,5 +13,9 @@ def choice(records: Records) -> dict:
         newest.machine.testbed.get("site") == "rehearsal"
         or newest.machine.architecture != "aarch64"
     )
+    # A laptop without VNNI adds in 16 bits. All 8-bit files may lose there what they keep on a board.
+    saturates = quantization_format(newest.machine).reduce_range
+    kept = facts["kept"] or (saturates and not facts["keeping"])
     where = records.answer("target.choice")["where"]
-    return facts | {"where": where, "measured_where": "rehearsal" if rehearsed else "device"}
+    measured_where = "rehearsal" if rehearsed else "device"
+    return facts | {"kept": kept, "where": where, "measured_where": measured_where}

@@ -53,7 +53,8 @@ def planted(unpacked: Path, part: int = 1) -> Iterator[Tree]:
         venv.create(root / "venv", symlinks=True)
         # A .pth file's lines are paths only: the editable checkout's own .pth is not read from
         # there.
-        lent = root / "venv" / "lib" / "python3.11" / "site-packages" / "lent.pth"
+        packages = sysconfig.get_path("purelib", vars={"base": str(root / "venv")})
+        lent = Path(packages) / "lent.pth"
         lent.write_text(sysconfig.get_path("purelib") + "\n")
         yield Tree(root, part)
     finally:
