@@ -17,6 +17,7 @@ from labs.edge.emulation import (
     prove,
 )
 from labs.edge.files import part_1_files
+from labs.machine.quantization_format import quantization_format
 
 # A minute of one processor; on a busy machine, several.
 pytestmark = pytest.mark.timeout(1200)
@@ -95,12 +96,14 @@ def test_every_compiled_file_of_every_wheel_is_for_arm(emulated: Emulated):
 
 def test_pictures_and_labels_are_those_of_this_computer(there: dict, job: dict):
     """The same JPEG gives the same numbers, and each of the three models names the same classes in
-    its precision.
+    its precision. The static one need not where this computer's sums saturate.
     """
     here = prove(job)
+    saturates = quantization_format().reduce_range
     assert there["pictures_sha256"] == here["pictures_sha256"]
     for option, precision in (("fp32", "fp32"), ("dynamic", "int8"), ("static", "int8")):
-        assert there["results"][option]["predicted"] == here["results"][option]["predicted"], option
+        predicted = [place["results"][option]["predicted"] for place in (there, here)]
+        assert predicted[0] == predicted[1] or (option == "static" and saturates), option
         assert there["results"][option]["precision"] == precision
         assert there["results"][option]["sha256"] == here["results"][option]["sha256"]
 

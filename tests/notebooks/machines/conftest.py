@@ -78,13 +78,11 @@ class Hub:
         first offer.
         """
         notebook = nbformat.read(path := self.notebook(lesson), as_version=4)
-        cell = next(cell for cell in notebook.cells if cell.source.startswith("plan = planner("))
-        cell.source = cell.source.replace(
-            "\n",
-            "\nplan.choose(next(one for one in plan.chooser.options if one.type == "
-            f'"{machine}"))\n',
-            1,
-        )
+        offered = 'plan = planner("model")\n'
+        cell = next(cell for cell in notebook.cells if offered in cell.source)
+        options = "option for option in plan.chooser.options"
+        choose = f'plan.choose(next({options} if option.type == "{machine}"))\n'
+        cell.source = cell.source.replace(offered, offered + choose)
         node = "add_node_reservation(amount=1, node_name=block.resource)"
         mine = next(cell for cell in notebook.cells if node in cell.source)
         mine.source = mine.source.replace(

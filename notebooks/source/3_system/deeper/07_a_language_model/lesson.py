@@ -368,7 +368,7 @@ tokenizer = workspace_dir() / "aiperf" / "tokenizer"
 model_file = weights(environment("genai").folder)
 aiperf.run(TOKENIZER_SCRIPT, model_file, tokenizer)
 most_rps = table["with"][0] / 16  # tokens/s, of 16 tokens per answer
-rates = [round(share * most_rps) for share in (0.2, 0.5, 1.5)]
+rates = [round(share * most_rps, 1) for share in (0.2, 0.5, 1.5)]
 table = goodput(server.url, rates)
 drawn = table[["request_throughput_mean", "goodput_mean"]]
 drawn.plot(marker="o", figsize=(6, 3), xlim=0, ylim=0)
