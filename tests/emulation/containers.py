@@ -208,7 +208,8 @@ def _ask(client: httpx.Client) -> str:
     assert course, "the front page has no course"
     assert notebooks, "the folder of part 1 has no notebooks"
     kernel = client.post(f"{server}/api/kernels").raise_for_status().json()
-    return f"JupyterLab, the front page's course, {len(notebooks)} notebooks of part 1, kernel {kernel['name']}"
+    seen = f"{len(notebooks)} notebooks of part 1, kernel {kernel['name']}"
+    return f"JupyterLab, the front page's course, {seen}"
 
 
 def _until(ready: Callable[[], object], what: str, timeout_s: float = 240) -> None:

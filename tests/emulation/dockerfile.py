@@ -1,4 +1,4 @@
-"""A Dockerfile followed without Docker: each instruction in a system that stands in for the image."""
+"""A Dockerfile followed without Docker, in a system that stands in for its image."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""A fresh Debian system in a folder, made by debootstrap, in which commands run as in a container."""
+"""A fresh Debian system in a folder, in which commands run as in a container."""
 
 import os
 import shutil
