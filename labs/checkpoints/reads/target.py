@@ -13,7 +13,7 @@ def choice(records: Records) -> dict:
         newest.machine.testbed.get("site") == "rehearsal"
         or newest.machine.architecture != "aarch64"
     )
-    # A laptop without VNNI adds in 16 bits. All 8-bit files may lose there what they keep on a board.
+    # A laptop without VNNI adds in 16 bits: all 8-bit files may lose there what a board keeps.
     saturates = quantization_format(newest.machine).reduce_range
     kept = facts["kept"] or (saturates and not facts["keeping"])
     where = records.answer("target.choice")["where"]
