@@ -236,9 +236,7 @@ def sweep(
         bool, typer.Option("--delete", help="Delete the orphans; what is in use stays.")
     ] = False,
 ) -> None:
-    """List the labs' remaining resources at all sites, with their age. With --delete, delete
-    them and list the rest.
-    """
+    """List the labs' resources at all sites, with their age. --delete first deletes orphans."""
     now = site_clock().now()
     owner = owner_name() if mine else None
     silent = Silent()
