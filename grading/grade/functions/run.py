@@ -158,6 +158,8 @@ def _run(
 ) -> str:
     """Run some cells in one kernel and note their functions' results, or why there are none.
 
+    Cells after one that ends the run get no note.
+
     Returns:
         The question whose cell ended the run, as is noted then; empty when none did, or all time
         was over.
