@@ -37,8 +37,7 @@ METADATA = {
     }
 }
 
-#: Width of the plotting area in pixels, at which it stands in a notebook of 1280 pixels without
-#: scrolling.
+#: Width of the plotting area in pixels, which fits a notebook of 1280 pixels without scrolling.
 _WIDTH_PX = 700
 _INK = "currentColor"
 _BINS, _DOTS = 72, 400
@@ -177,7 +176,7 @@ def _distribution(
     dots = alt.Chart(_data(_dots(samples_ms, top, high)))
     circles = dots.mark_circle(color=colour, opacity=0.5, size=11, aria=False)
     drawn += circles.encode(x=x, y=alt.Y("place:Q", **y), tooltip=_tips("latency"))
-    # Names of close percentiles would overlap: the numbers stand in the heading, the lines differ
+    # Names of close percentiles would overlap, so the heading has the numbers, and the lines differ
     # in dashes.
     percentiles = [_percentile(record, q) for q in _QUANTILES]
     dashes = alt.Scale(range=[[1, 0], [6, 3], [2, 2]])

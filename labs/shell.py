@@ -12,8 +12,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
-#: The checkout that holds this package. This file stands on the lowest floor, so that every other
-#: may import it.
+#: The checkout that holds this package. This file imports no other module of the course, so that
+#: every other one may import it.
 _COURSE = Path(__file__).resolve().parents[1]
 
 #: Files by which a folder of the course is known, the students' and the authors'.

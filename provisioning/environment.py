@@ -49,7 +49,7 @@ CPU = Build("the build for CPUs", 2.5, 5)
 CUDA = Build("the build for NVIDIA GPUs, with CUDA's libraries", 6.6, 14)
 # As much as provisioning/node/bin/environment.sh asks for on an MI100.
 ROCM = Build("the build for AMD GPUs, with ROCm", 20, 30)
-_TOOLS_GB = 0.6  # what tests, site and cluster take beside it, in a checkout
+_TOOLS_GB = 0.6  # size of tests, site and cluster beside it, in a checkout
 
 
 class SetupError(Exception):
@@ -237,7 +237,7 @@ def _link_course() -> None:
     _require(len(links) == 1)
     _replace(links[0], "".join(f"{folder}\n" for folder in folders).encode())
     for finder in packages.glob("__editable___model_serving_labs_*_finder.py"):
-        finder.unlink()  # what the link named before, with absolute paths
+        finder.unlink()  # the link's former target, with absolute paths
 
 
 def _link_hook() -> None:

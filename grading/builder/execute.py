@@ -82,8 +82,8 @@ def execute(
         timeout=cell_timeout_s,
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
-        # A kernel's own remarks (about its transport, say) would stand in the middle of the
-        # progress.
+        # A kernel's own messages (about its transport, for example) would interrupt the progress
+        # line.
         extra_arguments=["--log-level=ERROR"],
         on_cell_start=started,
     )
@@ -103,7 +103,7 @@ def _explain(name: str, cell: NotebookNode, index: int, error: Exception) -> str
     where = f"{name}, cell {index + 1} (id {cell.id})"
     if isinstance(error, CellExecutionError):
         raised = _ANSI.sub("", f"{error.ename}: {error.evalue}")
-        # nbclient's own text holds the cell, what it had printed, and the traceback.
+        # nbclient's own text contains the cell, its output, and the traceback.
         text = _ANSI.sub("", str(error))
         return f"{where} raised {raised}\n\n{text}"
     return f"{where} did not finish in time\n\n{cell.source}"

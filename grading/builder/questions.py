@@ -15,8 +15,7 @@ import numpy as np
 from labs.course.lessons import Lesson, LessonError
 from labs.records.targets import MAY_LOSE
 
-#: One case: the arguments, and the sentence for whoever fails just there; an empty one says nothing
-#: of its own.
+#: One case: the arguments, and the message for students who fail it; it may be empty.
 Case = tuple[tuple, str]
 Cases = Callable[[np.random.Generator], Iterator[Case]]
 
@@ -28,7 +27,7 @@ Domain = Callable[[np.random.Generator], tuple]
 class Asked:
     """A question as its author wrote it."""
 
-    #: What is shipped as it stands (fields of ``labs.course.question.Question``).
+    #: Fields that ship unchanged (of ``labs.course.question.Question``).
     values: dict[str, Any]
     #: Draws a function's cases.
     cases: Cases | None = None
@@ -36,8 +35,8 @@ class Asked:
     good: Mapping[str, Any] = field(default_factory=dict)
     #: For a function: another right solution (``another``).
     another: Callable | None = None
-    #: Of a function: draws any call that its docstring allows (``domain``), and how many draws
-    #: stand for all of them.
+    #: For a function: draws any call that its docstring allows (``domain``), and the number of
+    #: draws that represent them all.
     domain: Domain | None = None
     draws: int = 0
 

@@ -193,8 +193,8 @@ def _reserves(lesson: Lesson) -> bool:
 
 
 def _provisioning(*words: str) -> None:
-    # To a file, and nothing to read: whatever the testbed's processes inherit, nobody waits for a
-    # pipe's end.
+    # Output goes to a file and input is empty, so that the testbed's processes inherit no pipe
+    # whose end a reader would wait for.
     with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
         command = [sys.executable, "-m", "provisioning", *words]
         done = subprocess.run(

@@ -112,7 +112,7 @@ def _kept(out: Path, hand_in: Handed) -> tuple[Result, str]:
     """Return a student's kept result, and its key."""
     values = json.loads(_place(out, hand_in).read_text(encoding="utf-8"))
     result = Result.from_json(values["result"])
-    # What a part is worth may have changed since, which grades nobody again.
+    # The part's points may have changed since; that needs no new grading.
     worth = assignment().part(result.part).worth
     # A file holds text, and a name from a file system may hold bytes that are none.
     result = replace(result, student=hand_in.student, worth=worth)

@@ -53,8 +53,8 @@ def dask(client, unit: Callable[[Task], Done] = work) -> Engine:
         for future in finished(futures):
             task = by_key[future.key]
             try:
-                # What was finished may be lost with its worker by now: this waits until it is made
-                # again.
+                # A finished result may be lost with its worker by now; this waits until it is
+                # computed again.
                 done = future.result()
             except Exception as error:  # one submission's row, not the end of the class
                 done = failed(task, f"the cluster gave up on it: {type(error).__name__}")

@@ -93,8 +93,7 @@ def _entries(folder: Path) -> dict[str, Path]:
             continue
         if not (path.is_dir() or (path.is_file() and is_zip)):
             continue
-        # A zip beside the folder that it was unpacked to is a row of its own, and the two make a
-        # pair.
+        # A zip beside its unpacked folder is a separate row, and the two make a pair.
         name = path.name[: -len(".zip")] if is_zip else path.name
         entries[path.name if name in entries else name] = path
     return entries
@@ -140,8 +139,8 @@ class People:
         Raises:
             ValueError: They match no person, or several people; the message names them.
         """
-        # Platforms put numbers of their own beside a name: 'lovelaceada_12345_67890_x', '123-456 -
-        # Ada Lovelace - …'.
+        # Platforms add numbers to a name: 'lovelaceada_12345_67890_x', '123-456 - Ada Lovelace -
+        # …'.
         pieces: list[str] = []
         for text in ids:
             if re.search(r"_\d{4}|\d - ", text):

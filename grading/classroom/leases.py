@@ -15,7 +15,7 @@ class LeasePoints:
     """One person's points for leases."""
 
     points: float
-    #: Kinds of results that count, and those that the ledger claims and no record proves.
+    #: Kinds of results that count, and kinds that only the ledger claims.
     proven: tuple[str, ...]
     unproven: tuple[str, ...]
 

@@ -18,7 +18,7 @@ from scipy.sparse.csgraph import connected_components
 
 from grading.grade.result import Result
 
-#: What is compared, in the order in which it is told, and how one and several are called.
+#: Compared items, in the report's order, with their singular and plural names.
 WORDS = {
     "ids": ("id of a record or run", "ids of records or runs"),
     "records": ("record's samples", "records' samples"),
@@ -50,8 +50,8 @@ class LikenessGroup:
 
     #: By name; from another year, only students who share something with this class.
     students: tuple[str, ...]
-    #: How many things two or more of them hold, by what they are (``WORDS``); what nobody shares is
-    #: left out.
+    #: Numbers of items that two or more of them hold, by kind (``WORDS``); items without a second
+    #: holder are left out.
     same: dict[str, int] = field(default_factory=dict)
     #: The same by student: how many things each holds that another one of the group holds too.
     shared: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -83,7 +83,7 @@ def alike(results: Sequence[Result], earlier: Sequence[Result] = ()) -> list[Lik
     joined = list(_by_functions(cells, len(results)))
     for what in _ALONE:
         joined += _by_first_holder([result.prints.get(what, ()) for result in everybody])
-    # This year's come first: what only another year's hold joins nobody.
+    # This year's come first, because items that only another year's students hold join no group.
     pairs = [(first, second) for first, second in joined if first < len(results)]
     members: dict[int, list[Result]] = defaultdict(list)
     for result, label in zip(everybody, _components(pairs, len(everybody)), strict=True):

@@ -164,7 +164,7 @@ def _histogram(results: Sequence[Result]) -> dict[str, int]:
 
 def _most_failed(results: Sequence[Result]) -> list[dict[str, Any]]:
     """Return the questions that most students failed, for the first screen."""
-    # What nobody asked for by itself is left out: its cause alone stands there.
+    # Rows that only follow from another one are left out; their cause is listed instead.
     asked = sorted(question_statistics(results), key=lambda row: (-row["wrong"], -row["not done"]))
     return [row for row in asked[:_FIRST] if row["wrong"] or row["not done"]]
 
@@ -209,14 +209,14 @@ def question_statistics(results: Sequence[Result]) -> list[dict[str, Any]]:
     for result in results:
         lost = {row.id for row in result.rows if row.points < row.possible}
         for row in result.rows:
-            # What rests on a question that earned nothing was not asked: its cause stands in a line
-            # of its own.
+            # Rows that depend on a question without points were not checked; their cause has its
+            # own line.
             if row.needs not in lost:
                 asked.setdefault(row.id, []).append((result, row))
     return [_statistics(name, answers) for name, answers in asked.items()]
 
 
-#: Of a question that a student has not tried, or of which nobody knows yet.
+#: For a question that a student has not tried, or that is still unknown.
 _NOT_DONE = (State.UNANSWERED, State.MISSING, State.PENDING)
 
 

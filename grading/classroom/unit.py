@@ -59,8 +59,7 @@ def key_of(task: Task, digest: str) -> str:
     pictures = task.setup.pictures
     shown = at_hand(pictures)[1] if pictures else "public"
     setup = {**asdict(replace(task.setup, pictures=None)), "pictures": shown}
-    # Dates, points and what changed in mid-term count when a gradebook is written: nobody is graded
-    # again for them.
+    # Dates, points and mid-term changes count when a gradebook is written, without grading again.
     part = assignment().part(task.part)
     asked = [[lesson.id for lesson in part.asked()], part.leaderboard]
     facts = [digest, task.student, task.part, asked, setup, rules_sha256()]

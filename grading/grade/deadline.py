@@ -35,8 +35,8 @@ def _alarm(seconds: float) -> Iterator[None]:
 
     before = signal.signal(signal.SIGALRM, ring)
     begin_s = time.monotonic()
-    # There is one alarm a process: whoever had set it (a test's own limit, say) gets it back with
-    # what is left of it.
+    # A process has one alarm. An earlier setter (a test's own limit, for example) gets it back with
+    # its remaining time.
     left_s, interval_s = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
@@ -69,5 +69,5 @@ def _raised_from_outside(seconds: float) -> Iterator[None]:
         timer.cancel()
         with ends:
             is_over = True
-        # What was raised and has not arrived yet must not arrive behind the block.
+        # An exception that was raised but has not arrived yet must not arrive after the block.
         ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)

@@ -36,8 +36,8 @@ LEADERBOARD = {
 #: changes its class.
 _AGREE = 0.85
 
-#: Of the pictures that the record calls right, those that the file gets wrong, less those the other
-#: way round: more were edited. Rounding spoils a class as often as it mends one: fewer than four
+#: Most pictures that are right in the record and wrong by the file, minus the reverse; with more,
+#: the record was edited. Rounding breaks classes and repairs them equally often, so fewer than four
 #: honest records in 10,000 fail.
 _MOST_LOST = 4
 
@@ -52,7 +52,7 @@ _SIGMAS, _HARDER = 3.1, 0.10
 _KNOWS_MORE, _SEES = 0.5, 0.40
 
 #: Share of the evaluation pictures on which an exported file must be right or wrong as the network
-#: is: float32 on another processor changes no class, but one of 40 may lie on the border of two.
+#: is: float32 on another processor changes no class, but one of 40 may be on the border of two.
 _SAME = 0.95
 
 #: A pruned network keeps a third of the published weights, those of its first stages.
@@ -359,8 +359,8 @@ def leaderboard(evidence: Evidence, asked: Iterable[Lesson]) -> dict[str, float]
     return {}
 
 
-#: What is opened again, by the names in a question's ``again``: title and judge. A function is
-#: judged by ``is_right_again``, under the name 'computed'.
+#: Repeated checks, by the names in a question's ``again``: title and judge. A function is judged by
+#: ``is_right_again``, under the name 'computed'.
 _OF_A_FILE: Mapping[str, tuple[str, Callable[[Evidence, Measurement, Facts], Verdict]]] = {
     "submitted": ("The recommended model is the one that was measured", submitted),
     "same_classes": ("Run again, it gives the recorded classes", same_classes),

@@ -25,8 +25,8 @@ from labs.workspace import PROJECT_DIR, checkout_path
 
 console = Console()
 
-#: What grading one submission needs, beside what its questions read; ``*`` spans folders. The
-#: notebooks come along as students get them.
+#: Files for grading one submission, beside its questions' readers; ``*`` spans folders. The
+#: notebooks are included in the students' form.
 ALLOWED = (
     "grading/__init__.py",
     "grading/grade/*.py",
@@ -77,7 +77,7 @@ REFUSED = (
     "labs/course/roster.py",
 )
 
-#: Imported by what runs inside Gradescope, students' functions among it; no torch, whose wheels
+#: Packages imported inside Gradescope, also by students' functions; without torch, whose wheels
 #: alone are larger than the rest.
 PACKAGES = (
     *cells.PACKAGES,
@@ -219,7 +219,7 @@ def _secret(part: int, seed: str) -> dict[str, bytes]:
 def _add(archive: zipfile.ZipFile, name: str, content: bytes, mode: int) -> None:
     # With a zip's first day: the same tree and seed give the same bytes.
     entry = zipfile.ZipInfo(name)
-    entry.create_system = 3  # Unix: what stands in the upper half of external_attr is a mode
+    entry.create_system = 3  # Unix: the upper half of external_attr is a mode
     kind = stat.S_IFDIR if name.endswith("/") else stat.S_IFREG
     entry.external_attr = (kind | mode) << 16
     archive.writestr(entry, content, zipfile.ZIP_DEFLATED)

@@ -15,7 +15,7 @@ from pathlib import Path
 #: Environment variable that moves the tree, for a rehearsal outside Gradescope.
 ROOT_VARIABLE = "GRADESCOPE_ROOT"
 
-#: Folder of the zip with what students must not see: the seed, the hidden pictures, the fall-back.
+#: Folder of the zip with secrets: the seed, the hidden pictures, the fall-back.
 SECRET = "secret"
 
 

@@ -27,8 +27,7 @@ class Carried:
     path: Path
     #: SHA-256 by file, relative to the data set's or the model's folder.
     files: dict[str, str]
-    #: Drawing that each picture of a data set shows, by the same names; empty where nobody wrote it
-    #: down.
+    #: Drawing that each picture of a data set shows, by the same names; empty if it is unknown.
     drawings: dict[str, str] = field(default_factory=dict)
 
     # two thousand pictures take a quarter of a second, and a lesson asks several times

@@ -16,8 +16,7 @@ from labs.records import Measurement
 from labs.runtimes.calling import caller
 from labs.runtimes.progress import OnProgress, silent
 
-#: Samples that a record keeps at most; what is left out is thinned evenly, and the windows have
-#: seen all of it.
+#: Most samples that a record keeps; the rest is thinned evenly, but the windows count all samples.
 MOST_SAMPLES = 5000
 
 

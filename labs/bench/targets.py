@@ -28,7 +28,7 @@ from labs.machine.version import library_versions
 from labs.records import ModelFile, Threads
 from labs.runtimes.calling import UnknownTargetError, kind_of
 
-#: Operators that do a model's real work, by what they compute in, after ONNX Runtime has fused the
+#: Operators that do a model's real work, by their precision, after ONNX Runtime has fused the
 #: graph.
 INT8_OPERATORS = (
     "QLinearConv",

@@ -34,15 +34,15 @@ MIN_SAMPLES = 400
 #: Two neighbouring blocks whose medians differ by less than this count as settled.
 SETTLED_WITHIN = 0.03
 
-#: Rest before each turn of a comparison, in seconds. A runtime's threads go on spinning for a while
-#: in the hope of another call, and whoever is measured meanwhile shares the processors with them:
-#: without a rest, OpenVINO behind ONNX Runtime read nearly twice as slow as it is. Measured with
-#: ONNX Runtime 1.32 on two cores: its second thread burns about 35 ms of processor time after its
-#: last call, then sleeps.
+#: Rest before each turn of a comparison, in seconds. After a call, a runtime's threads spin for a
+#: while and wait for another one, and the next option shares the processors with them. Without a
+#: rest, OpenVINO after ONNX Runtime looked nearly twice as slow as it is. Measured with ONNX
+#: Runtime 1.32 on two cores: its second thread burns about 35 ms of processor time after its last
+#: call, then sleeps.
 SETTLE_S = 0.05
 
 #: Calls of a batch in a turn, thrown away and timed. It is called right after single images of the
-#: same option, and lasts so long that what the caches hold when it begins hardly counts. A second
+#: same option, and takes so long that the caches' content at its start hardly matters. A second
 #: timed call in the same turn would say nearly the same (correlation 0.8; 34 options in 20 rounds
 #: on two cores): the median's interval was a tenth narrower.
 _BATCH_CALLS = (0, 1)

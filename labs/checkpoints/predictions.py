@@ -109,8 +109,7 @@ class PredictionBox(Shown):
         )
 
         def on_message(_: object, content: dict, __: object) -> None:
-            # Enter in the field is what most people try first; the browser's half sends it as a
-            # message.
+            # Most people first press Enter in the field; the browser's half sends it as a message.
             if content.get("event") == "submit":
                 self.lock()
 
@@ -183,8 +182,7 @@ def number(typed: str, unit: str = "") -> float:
     return float(digits) / (marks[mark] if mark else 1.0)
 
 
-#: What may follow a number, by the unit that a question asks for, and by what the number is divided
-#: then.
+#: Units that may follow a number, by the question's unit, with the divisor of the number.
 _MARKS = {
     "×": {"×": 1.0, "x": 1.0, "times": 1.0, "%": 100.0},
     "of 100": {"of 100": 1.0, "%": 1.0},

@@ -61,7 +61,7 @@ _TABLES: dict[tuple[str, ...], type] = {
     ("adjust",): Change,
 }
 
-#: What a value has to be, by the type of pydantic's error.
+#: Required form of a value, by the type of pydantic's error.
 _KINDS = {
     "string_type": "a text",
     "int_type": "a whole number",
@@ -182,7 +182,7 @@ def _formed(text: str) -> tuple[Assignment | None, list[str]]:
         return None, [f"line {_line_of_toml_fault(text, error)}: {reason}"]
     try:
         zone = ZoneInfo(given["course"]["time_zone"])
-    except (KeyError, ValueError, OSError, TypeError):  # which is told as a fault of its own
+    except (KeyError, ValueError, OSError, TypeError):  # which is reported as a separate fault
         zone = ZoneInfo("UTC")
     try:
         return _FILE.validate_python(given, context=zone, by_alias=True, by_name=False), []
@@ -262,7 +262,7 @@ def _of_form(errors: list[ErrorDetails]) -> list[tuple[_Where, str]]:
                 known = ", ".join(_known(table))
                 faults.append((where, f"{name!r} is not known; known are {known}"))
         elif error["type"] != "missing":
-            # A fault of a whole table names the key that is to be looked at.
+            # A fault of a whole table names the key to check.
             key_to_look_at = error.get("ctx", {}).get("at")
             if key_to_look_at:
                 where = (*where, key_to_look_at)

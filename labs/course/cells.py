@@ -27,7 +27,7 @@ MAY_IMPORT = f"{_ALL_BUT_LAST} and {COURSE[-1]}"
 #: Characters of a cell; an answer is a few lines.
 MOST_CHARACTERS = 20_000
 
-#: What to do where the cell needs the rest of the notebook.
+#: The fix if the cell needs the rest of the notebook.
 ALONE = "The grader calls this function alone: import or define what it needs in its own cell."
 
 
@@ -186,7 +186,7 @@ def alone(cell: str, name: str) -> Callable:
 
 def names() -> dict[str, Any]:
     """Return the names that a lesson's functions may use."""
-    # With pandas, which a lesson that asks for no function need not wait for.
+    # With pandas, whose import lessons without functions need not wait for.
     import pandas as pd
 
     return {"np": np, "pd": pd, "json": json, "math": math}

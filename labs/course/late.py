@@ -11,8 +11,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, Strict, ValidationInfo
 from pydantic.dataclasses import dataclass
 from pydantic_core import PydanticCustomError
 
-#: How a table of the assignment's file is read: nothing but what is known, and never changed
-#: afterwards.
+#: Settings for reading a table of the assignment's file: only known keys, unchangeable afterwards.
 TABLE = ConfigDict(
     extra="forbid", validate_by_name=True, validate_by_alias=True, arbitrary_types_allowed=True
 )

@@ -20,7 +20,7 @@ from typing import Any
 from labs.machine.capability import Capability, capabilities
 from labs.machine.fingerprint import Fingerprint
 
-#: What each page that quotes minutes or hours of lessons says beside them.
+#: The sentence of each page that quotes minutes or hours of lessons.
 MINUTES_NOTE = "Minutes are estimated: no class has been timed yet."
 
 #: Where the notebooks are.
@@ -49,8 +49,8 @@ PLACES = {
 #: Parts as people call them.
 PART_TITLES = {0: "Start", 1: "Part 1: the model", 2: "Part 2: the edge", 3: "Part 3: the system"}
 
-#: What a notebook's facts may say, with the type of each value; all but the optional ones must be
-#: there.
+#: Allowed keys of a notebook's facts, with the type of each value; only the optional ones may be
+#: missing.
 KEYS: dict[str, type] = {
     "id": str,
     "title": str,
@@ -68,8 +68,8 @@ KEYS: dict[str, type] = {
     "takes": dict,
 }
 OPTIONAL = {"setup_minutes", "machine_minutes", "measures", "uses", "takes"}
-#: What no author states: the builder derives it from the source (``grading.builder.clock``) and
-#: writes it beside.
+#: Keys that the builder derives from the source (``grading.builder.clock``) and adds; authors do
+#: not state them.
 DERIVED = {"minutes", "setup_minutes"}
 
 
@@ -98,15 +98,14 @@ class Lesson:
     #: Until its leased machine is ready, beside those minutes: a student does something else
     #: meanwhile.
     setup_minutes: int = field(default=0, compare=False)
-    #: Minutes of a lease that it takes whoever has rehearsed it; 0 where it needs no leased
-    #: machine.
+    #: Minutes of a lease for a student who has rehearsed it; 0 if it needs no leased machine.
     machine_minutes: int = 0
     #: Kinds of records that it makes on the lease: an assignment's ``lease`` gives points for them.
     measures: tuple[str, ...] = ()
-    #: What it asks of the machine, by the names of ``labs.machine.capability``.
+    #: Required abilities of the machine, by the names of ``labs.machine.capability``.
     uses: tuple[str, ...] = ()
-    #: What it cannot begin without, by the id of the lesson that makes it: files below the
-    #: workspace, and records by kind and option, such as 'latency onnx-all'.
+    #: Its required inputs, by the id of the lesson that makes them: files below the workspace, and
+    #: records by kind and option, such as 'latency onnx-all'.
     takes: Mapping[str, list[str]] = field(default_factory=dict, hash=False)
 
     @classmethod

@@ -11,8 +11,7 @@ class IntakeLimits:
 
     #: Files that are looked at, in a folder or a zip; the rest is counted and left.
     files: int = 400
-    #: What a zip says about its members, which is read at once: 8 MB of it become some 80 MB in
-    #: memory.
+    #: Size of a zip's list of members, which is read at once: 8 MB become some 80 MB in memory.
     directory_bytes: int = 8 << 20
     #: Models that are kept, the first ones by name.
     models: int = 24
@@ -22,8 +21,7 @@ class IntakeLimits:
     #: The ledger; three recorded passes through all parts have 8 MB. Of a larger one, the beginning
     #: is read.
     ledger_bytes: int = 64 << 20
-    #: What a ledger's entries may take in memory, estimated from its commas and brackets: 64 MB of
-    #: samples.
+    #: Most memory for a ledger's entries, estimated from its commas and brackets: 64 MB of samples.
     ledger_memory_bytes: int = 384 << 20
     model_bytes: int = 24 << 20
     total_bytes: int = 160 << 20

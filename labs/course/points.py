@@ -91,7 +91,7 @@ class PartPoints:
     """The points of a hand-in in a part, as the gradebook counts them."""
 
     earned: float
-    #: What it may still earn when staff has repaired the grader; 0 until then.
+    #: Points that it may still earn after staff has repaired the grader; 0 until then.
     pending: float
     possible: float
 

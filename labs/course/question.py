@@ -33,7 +33,7 @@ SUBJECT = "file."
 #: ``sha256``.
 HANDED = "handed"
 
-#: What a reader may stumble over in evidence that somebody wrote by hand.
+#: Exceptions that hand-edited evidence may raise in a reader.
 STUMBLES = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
 
 
@@ -52,13 +52,11 @@ class Question:
     #: 'prediction'.
     kind: str
     points: int
-    #: What the grader gives on top for what it opens itself, by what it looks at
-    #: (``grading.grade.hidden``).
+    #: Additional points for the grader's own checks, by kind of check (``grading.grade.hidden``).
     again: Mapping[str, int] = field(default_factory=dict)
     #: Where to look; not the answer.
     hint: str = ""
-    #: What a machine must be able to do for it to be earned there, by the names of
-    #: ``labs.machine.capability``.
+    #: Abilities that a machine needs to earn it, by the names of ``labs.machine.capability``.
     gate: Sequence[str] = ()
     #: A function's name, and its cases: ``{"args": …, "expected": …, "says": …}``, from plain to
     #: special.
@@ -66,21 +64,21 @@ class Question:
     cases: Sequence[Mapping] = ()
     #: Reader of facts, as 'module:function'; it gets what was handed over, or the records.
     reads: str = ""
-    #: What has to hold of the facts, in order: field, what it is held to, sentence.
+    #: Rules for the facts, in order: field, required value, sentence.
     rules: Sequence[tuple[str, Any, str]] = ()
-    #: What an answer looks like (``labs.course.rules.fitted``).
+    #: The form of an answer (``labs.course.rules.fitted``).
     form: Any = None
     #: Fields of the measurements that a prediction must precede.
     about: Mapping = field(default_factory=dict)
-    #: What is predicted: labels by name.
+    #: The predicted figures: labels by name.
     fields: Mapping[str, str] = field(default_factory=dict)
     unit: str = ""
     #: Numbers outside are taken for slips of the unit.
     between: Sequence[float] = (0.0, float("inf"))
-    #: Of a file: that the grader has only the ledger's word for it, since what made it is not at
-    #: hand there, or since a program could fill it in from the rules that ship.
+    #: Whether the grader has only the ledger's word for a file, because the grader lacks the file's
+    #: maker, or because a program could fill it in from the rules that ship.
     told: bool = False
-    #: Of a file: 'model' if the grader measures an ONNX file again; else it asks a program.
+    #: 'model' if the grader measures an ONNX file again; for other files, it asks a program.
     opened_by: str = ""
 
     @property
@@ -132,7 +130,7 @@ class Question:
         return Verdict(State.PASSED, f"Right. {advice}".strip())
 
 
-#: Of what nobody has begun.
+#: For a question that the student has not begun.
 OPEN = Verdict(State.UNANSWERED, "Not answered yet: fill in what stands above, and run its cell.")
 
 
@@ -185,7 +183,7 @@ def _of_answer(question: Question, records: Records) -> Verdict:
         rules.fitted(given, question.form)
     except ValueError as error:
         return Verdict(State.FAILED, str(error))
-    # What was right when it was answered stays right when a leased machine's records come home.
+    # A right answer stays right after a leased machine's records are pulled.
     when_answered = _guarded(_of_records, question, _until_answered(question, records))
     return when_answered if when_answered.ok else _of_records(question, records)
 
@@ -308,7 +306,7 @@ class ResultRow:
     hidden: bool = False
     #: The public question that it rests on; empty for public ones.
     needs: str = ""
-    #: Whether it rests on what the grader opens itself; else its points are for taking part.
+    #: Whether it depends on the grader's own checks; otherwise its points are for taking part.
     opened: bool = True
 
     @property

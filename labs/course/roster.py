@@ -36,8 +36,8 @@ HEADERS = {
     "due": ("due",),
     "left": ("left",),
 }
-#: What names a student, the surest first: leases carry the account's name, and accounts that come
-#: from a university's sign-in are called by the address there.
+#: Columns that identify a student, the surest first. Leases carry the account's name, and accounts
+#: from a university's sign-in have the address as their name.
 _NAMED_BY = ("account", "email", "login")
 
 #: Values of the column ``left`` for students who are still in the class.

@@ -280,7 +280,7 @@ class PartAsked:
         """Return the ids of the lessons whose points count: all required ones, and the best of the
         choices.
         """
-        # Of as many points, the first that the assignment names: sorting keeps their order.
+        # Among equal points, the assignment's first counts, because sorting keeps their order.
         best = sorted(self.choices, key=lambda id: -earned.get(id, 0.0))
         return {*self.lessons, *best[: self.at_least]}
 
@@ -345,7 +345,7 @@ class Change:
     reason: Text
     #: True if it leaves the assignment, for everybody; 'credit' if everybody gets its points.
     void: Annotated[Void, PlainValidator(_void)] = False
-    #: What it is worth in place of its own points, all that the grader opens of it included.
+    #: Its new points, in place of its own ones, including those for the grader's checks.
     points: _Points | None = None
 
     @model_validator(mode="after")

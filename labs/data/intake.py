@@ -41,8 +41,8 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 #: Channel standard deviations that are divided by. Source: as for `IMAGENET_MEAN`.
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
-#: Longest side of what is looked at, in times the shorter one. Resized as it is, a line of a pixel
-#: by a million would become a picture of fifty billion.
+#: Longest side of the viewed part, as a multiple of the shorter one. Without this crop, a line of a
+#: pixel by a million would become a picture of fifty billion pixels.
 LONGEST_SIDE = 32
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from IPython import get_ipython
 from IPython.display import display
 
-#: Inherited by all that has no style of its own: matplotlib writes no fill that is black.
+#: Inherited by all elements without a style, because matplotlib does not write a black fill.
 _INK = (
     'style="color:var(--jp-content-font-color1,CanvasText);fill:currentColor;stroke-linejoin:round;max-width:100%;'
     "height:auto;font-family:'DejaVu Sans',Verdana,sans-serif\""
@@ -25,9 +25,9 @@ _EITHER = (
     '<div hidden="hidden" style="display:contents!important">{drawing}</div>'
     '<img style="display:contents" alt="{words}" src="data:image/png;base64,{picture}">'
 )
-#: What a file's SVG has otherwise than one in a page, as patterns with their replacements.
+#: Differences of a file's SVG from one in a page, as patterns with their replacements.
 _FOR_A_PAGE = {
-    # It would hold for the whole page, as its ids would: axes_1 stands in every figure.
+    # It would apply to the whole page, like its ids: every figure has an axes_1.
     r"<style.*?</style>": "",
     r'<g id="[^"]*"': "<g",
     r": #000000": ": currentColor",
@@ -92,8 +92,8 @@ def svg(figure: Any, words: str) -> str:
     from matplotlib.colors import to_hex
     from matplotlib.text import Text
 
-    # What lies on a light box or on such cells stays dark, as they stay light; a thousand cells are
-    # kept as pixels.
+    # Text on a light box or on light cells stays dark, because these stay light; from a thousand
+    # cells on, they are stored as pixels.
     dark = [text for text in figure.findobj(Text) if _has_light_box(text)]
     for cells in figure.findobj(QuadMesh):
         cells.set_rasterized(True)

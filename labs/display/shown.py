@@ -15,8 +15,8 @@ class Shown:
     #: An ipywidgets widget that shows the same and answers to mouse and keyboard; None once the
     #: still form is left.
     live: Any = None
-    #: What a notebook stores as text/plain: the text, unless that holds measured numbers, which
-    #: differ in each run.
+    #: Text that a notebook stores as text/plain; without measured numbers, which differ in each
+    #: run.
     plain: str | None = None
 
     def __init__(

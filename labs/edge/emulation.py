@@ -40,8 +40,7 @@ DEVICE_PYTHON = "3.11"
 #: Debian packages of a running ARM Python, without their dependencies.
 _PACKAGES = ("python3", "libstdc++6", "libgomp1")
 
-#: What the wheels may expect of the system, by uv's name: the platform that the lock file was
-#: resolved for.
+#: The wheels' platform, by uv's name: the one that the lock file was resolved for.
 _PLATFORM = "aarch64-manylinux_2_28"
 
 

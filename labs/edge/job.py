@@ -77,8 +77,8 @@ class Effort:
     window_s: float = 5.0
 
 
-#: What a rehearsal measures: enough to see how it works, since its figures say nothing about the
-#: device.
+#: Size of a rehearsal's measurement: enough to see how it works, since its figures do not hold for
+#: the device.
 REHEARSAL = Effort(40, 1.0, None, 3, 20, 5, 4.0, 0.5)
 
 

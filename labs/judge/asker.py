@@ -69,7 +69,7 @@ def main(kind: str, path: str) -> None:
     sys.meta_path.insert(0, CourseClosed)
     wire.say(hello="")
     ask: list[Callable[[dict], None]] = []
-    # Loading may call what stands outside (a warm-up), so the wire is read meanwhile.
+    # Loading may call outside dependencies (a warm-up), so the wire is read during it.
     reader = threading.Thread(
         target=wire.listen, args=(lambda request: ask[0](request),), daemon=True
     )

@@ -128,8 +128,8 @@ class Program:
         """
         self._starting, self._outside = start(kind, content), outside
         self._each_s, self._wall_s, self._most_calls = each_s, wall_s, most_calls
-        # At home a student's other programs run as well; the grader has its machine to itself, and
-        # a limit of its own.
+        # On a student's computer other programs run too; the grader has its machine to itself, and
+        # its own limit.
         self._slowdown = slowdown if start is at_home else lambda: 1.0
         self._end_s = float("inf")
         self._hello: str | None = None

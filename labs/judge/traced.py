@@ -24,8 +24,8 @@ CACHE_LINES = 16
 WARP_THREADS = 32
 SECTOR_BYTES = 32
 
-#: What numpy may compute with traced numbers. Its own product of matrices would be somebody else's
-#: kernel.
+#: Numpy functions allowed with traced numbers. numpy's own product of matrices would be another
+#: person's kernel.
 _ALLOWED = (np.add, np.subtract, np.multiply, np.negative)
 
 

@@ -9,7 +9,7 @@ from labs.judge.drawn import Network, as_text, dice, photos
 from labs.judge.program import Outside, Program, Start, at_home
 from labs.judge.verdicts import Handed, content_of, noting
 
-#: Photos; requests in one execution, and executions of so many.
+#: Photos; requests in one execution, and number of such executions.
 _PHOTOS, _TOGETHER, _EXECUTIONS = 6, 8, 6
 
 _REPLY = {"answers": list | None, "complaint": str}

@@ -33,7 +33,7 @@ class Served:
 class LoadTarget:
     """One kind of request to one server."""
 
-    #: What is asked for, such as 'POST /predict'; kept with the record, so it holds no address.
+    #: The request, such as 'POST /predict'; stored with the record, so it holds no address.
     name: str
     #: 'http' or 'grpc'.
     transport: str

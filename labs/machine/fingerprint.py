@@ -84,7 +84,7 @@ class Fingerprint:
     #: Chameleon's site, cluster and node as the metadata service names them; 'rehearsal' and a
     #: rehearsed machine's kind inside the local testbed; empty elsewhere.
     testbed: dict[str, str] = field(default_factory=dict)
-    #: What imitates this processor, such as 'qemu-aarch64'; empty on a real one. The ledger takes
+    #: The emulator of this processor, such as 'qemu-aarch64'; empty on a real one. The ledger takes
     #: no emulated times.
     emulator: str = ""
 

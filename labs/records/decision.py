@@ -21,8 +21,8 @@ from labs.stats import Interval
 #: Photos a second that the manager expects in the busiest hour.
 PEAK_PER_S = 1000.0
 
-#: Share of a measured rate that one machine is given: queues grow without end as it comes near to
-#: all. Lessons quote it as ``{{ UTILIZATION }}`` (``grading.builder.notebook``).
+#: Share of a measured rate that one machine gets, because queues grow without end near the full
+#: rate. Lessons quote it as ``{{ UTILIZATION }}`` (``grading.builder.notebook``).
 UTILIZATION = 0.7
 
 #: Hours of a month, on average.

@@ -72,8 +72,7 @@ _HELD = (
     "down (Kernel → Shut Down All Kernels), then run the cell again."
 )
 
-#: What keeps a ledger from being written, by the system's own number for it: the cause and the way
-#: out.
+#: Errors that prevent writing a ledger, by the system's number: the cause and the fix.
 _REASONS: dict[int, str] = {
     errno.ENOSPC: "the disk is full. Make room, then run the cell again.",
     errno.EDQUOT: "your quota on this disk is used up. Make room, then run the cell again.",

@@ -72,7 +72,7 @@ class Measurement:
 
     #: A name from ``KINDS``; it fixes the unit.
     kind: str
-    #: Short stable name of what was measured, such as 'onnx-basic'; the lessons' checkpoints look
+    #: Short stable name of the measured option, such as 'onnx-basic'; the lessons' checkpoints look
     #: records up by it.
     option: str
     #: Raw samples in the kind's unit, in the order in which they were taken.
@@ -81,7 +81,7 @@ class Measurement:
     model: ModelFile
     #: Runtime that ran it: 'torch', 'torch-compiled', 'onnxruntime', 'openvino'.
     backend: str
-    #: What the lesson asked for, such as 'CUDAExecutionProvider'; a device name where there are no
+    #: The requested provider, such as 'CUDAExecutionProvider'; a device name if there are no
     #: providers.
     provider_requested: str
     #: Nodes of the graph by the provider that really ran them, read from profiling; empty where not
@@ -112,8 +112,7 @@ class Measurement:
     settings: dict = field(default_factory=dict)
     #: Anything else a lesson needs, as plain JSON (labels predicted, tuner steps, …).
     details: dict = field(default_factory=dict)
-    #: How requests were sent to a server, and what it felt; set in ``load`` records and nowhere
-    #: else.
+    #: How requests were sent to a server, and the server's load; set only in ``load`` records.
     load: Load | None = None
     record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 

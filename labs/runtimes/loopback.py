@@ -17,8 +17,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import urlsplit
 
-#: Set to anything: known ports are not tried, a free one is taken. For whoever runs many lessons at
-#: once.
+#: If set, known ports are not tried, and a free one is taken. For running many lessons at once.
 ANY_PORT_VARIABLE = "SERVING_LABS_ANY_PORT"
 #: Where a browser finds a port of this machine when it runs on another one:
 #: 'http://127.0.0.1:1{port}/'.

@@ -6,7 +6,7 @@ from labs import assets
 from labs.runtimes.progress import OnProgress, silent
 from labs.workspace import models_dir
 
-#: Its name, as part 1's lessons give it: whoever has taken those serves what he made there.
+#: Its name in part 1's lessons, so that students who took them serve their own file.
 FP32_NAME = "food11.onnx"
 
 

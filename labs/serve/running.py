@@ -52,9 +52,8 @@ def start(
     Raises:
         PortsTakenError: The port is taken, or all of them are.
     """
-    # The parent listens and the child inherits the socket: the port cannot be lost to somebody else
-    # in between, and whoever connects early waits in the socket's own queue instead of being
-    # refused.
+    # The parent listens and the child inherits the socket. So no other program can take the port in
+    # between, and an early client waits in the socket's own queue instead of being refused.
     with listen(ports=port) as ours:
         # uvicorn takes an inherited socket for a Unix one, so that asyncio would leave this out.
         ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

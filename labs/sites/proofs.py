@@ -38,7 +38,7 @@ FIELDS = [
     "deviations",
 ]
 
-#: What may stand in no proof: addresses of networks and people, folders of an account, keys,
+#: Text that no proof may contain: addresses of networks and people, folders of an account, keys,
 #: identifiers and tokens.
 SECRET = re.compile(
     r"\b\d{1,3}(\.\d{1,3}){3}\b|\b([0-9a-f]{1,4}:){3,}|[0-9a-f]::|::[0-9a-f]|[\w.+-]+@[\w-]+\.\w|https?://"

@@ -178,7 +178,7 @@ class Progress:
             f'<span class="msl-title">{escape(self.title)}</span>',
             f'<span class="msl-soft">{escape(outcome)}</span>',
         ]
-        # With spaces: a notebook that nobody has trusted yet is shown without the style, and so
-        # without its gaps.
+        # With spaces, because an untrusted notebook is shown without the style, and so without its
+        # gaps.
         line = f'<div class="msl-line-of-text">{" ".join(spans)}</div>'
         return f'{STYLE}<div class="msl" role="status">{line}</div>'

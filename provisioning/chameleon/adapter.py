@@ -60,7 +60,7 @@ from provisioning.testbed.errors import NoKeyError, ProvisioningError, ServiceBu
 _CHI = threading.RLock()
 
 # The client that python-chi uses says at every request that it is deprecated; a student can do
-# nothing about it. What the other one warns of before it fails is told by its error.
+# nothing about it. The other one's error contains its warnings.
 for _chatty in ("neutronclient", "keystoneauth"):
     logging.getLogger(_chatty).setLevel(logging.ERROR)
 
@@ -189,8 +189,8 @@ class ChameleonTestbed:
             )
             server.submit(wait_for_active=False, show=None)
             return
-        # What the web page sends for a virtual machine. python-chi would send bare metal's hint,
-        # and an image beside a volume. Nova makes the volume of the image and deletes it with the
+        # The web page's request for a virtual machine. python-chi would send bare metal's hint, and
+        # an image beside a volume. Nova makes the volume of the image and deletes it with the
         # server, so none is left behind.
         image_id = chi.image.get_image_id(image)
         source: dict[str, Any] = {"image_id": image_id}

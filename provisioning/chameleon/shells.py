@@ -13,8 +13,8 @@ from typing import Any
 from provisioning.setup.jobs import script
 from provisioning.testbed import Completed, Way, errors
 
-#: What the container service takes in one upload is limited, and the limit is not published: start
-#: here, and halve when it is refused.
+#: The container service limits the size of an upload, but does not publish the limit: start here,
+#: and halve after a refusal.
 UPLOAD_PART_BYTES = 4 * 2**20
 SMALLEST_PART_BYTES = 64 * 2**10
 

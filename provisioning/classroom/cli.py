@@ -25,7 +25,7 @@ from provisioning.setup.release import GRACE, sweep
 from provisioning.testbed.silent import Silent
 from provisioning.testbed.surroundings import site_clock
 
-#: Of what is planned in a block, how much there should be room for: something goes wrong.
+#: Recommended room in a block, as a multiple of the planned time, because something goes wrong.
 _SPARE = 1.5
 
 app = typer.Typer(

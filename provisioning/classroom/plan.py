@@ -90,8 +90,8 @@ class ClassPlan:
     seats: tuple[Seat, ...]
     #: Students who have no block, each with the reason.
     without: Mapping[str, str] = field(default_factory=dict)
-    #: What would give a block to all who can come at all, in words; empty if nothing that was tried
-    #: does.
+    #: Remedies that would give a block to all who can come at all, in words; empty if no tried
+    #: remedy does.
     would_do: tuple[str, ...] = ()
 
     @property

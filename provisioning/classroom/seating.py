@@ -41,8 +41,8 @@ class _Program:
         kinds = Counter(tuple(sorted(times.items())) for times in wanting)
         free = {span for group in groups for span in group.spans}
         wanted = {span for kind in kinds for span, _ in kind}
-        #: Of each number of students, what one of them costs; after these come the numbers of
-        #: machines, one per offer.
+        #: For each number of students, the cost of one student; then the numbers of machines, one
+        #: per offer.
         self.costs: list[float] = []
         self.offers: list[tuple[MachineGroup, Span]] = []
         for group in groups:
@@ -119,7 +119,7 @@ class _Program:
 def all_fit(wanting: Sequence[Mapping[Span, float]], groups: Sequence[MachineGroup]) -> bool:
     """Return whether every student can have a block."""
     program = _Program(wanting, groups)
-    # The bound takes no time, and what it refuses is refused.
+    # The bound takes no time, and its refusal is certain.
     for whole in (False, True):
         unseated, _ = program.least(-program.seats, whole=whole)
         if round(-unseated, 6) < len(wanting):

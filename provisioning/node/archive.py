@@ -203,8 +203,8 @@ def light_requirements(project: Path) -> str:
     """
     table = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
     extras = table["optional-dependencies"]
-    # The rehearsal as well: 'Reserve a machine' orders failures, which nobody can do on Chameleon
-    # itself.
+    # The rehearsal as well, because 'Reserve a machine' causes failures, which is impossible on
+    # Chameleon itself.
     wanted = table["dependencies"] + extras["provisioning"] + extras.get("rehearsal", [])
     lines = "".join(f"{requirement}\n" for requirement in sorted(wanted, key=str.lower))
     return _REQUIREMENTS + lines + _ITSELF

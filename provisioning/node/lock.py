@@ -65,7 +65,7 @@ def compile_command(target: LockTarget, output: Path) -> list[str]:
     command.append(str(folder / "requirements.in"))
     for extra in target.extras:
         command += ["--extra", extra]
-    # What stands in overrides.in is for this alone; overrides.txt is also given to the installer.
+    # overrides.in is for this command alone; overrides.txt is also for the installer.
     for overrides in sorted(folder.glob("overrides.*")):
         command += ["--overrides", str(overrides)]
     command += ["--python-version", target.python, "--python-platform", target.platform]

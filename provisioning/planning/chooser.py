@@ -19,8 +19,7 @@ from provisioning.testbed.errors import LeaseFailedError, NoCapacityError, Provi
 from provisioning.testbed.silent import Silent
 from provisioning.testbed.surroundings import WallClock
 
-#: How many days one page of the calendar shows, and how many pages there are: beyond that nobody
-#: plans a lab.
+#: Days on one page of the calendar, and number of pages; students do not plan a lab beyond that.
 PAGE_DAYS = 7
 PAGES = 4
 

@@ -132,7 +132,7 @@ def follow(
         for line in lines:
             say(line)
         if seen.state == "lost":
-            # The machine was rebooted, or somebody killed it; the next run of the step starts it
+            # The machine was rebooted, or the job was killed; the next run of the step starts it
             # again.
             raise _failed(f"{title} vanished without an exit code", log)
         # A full chunk means that more is waiting: read on before believing the end.

@@ -27,15 +27,15 @@ from provisioning.testbed.errors import NoKeyError, NotReachableError
 
 #: Port of Jupyter on the machine.
 JUPYTER_PORT = 8888
-#: What a port of the machine is moved by. All of the lessons' ports have four digits, so that it
-#: puts a 1 before them.
+#: Offset of a machine's port here. All of the lessons' ports have four digits, so it puts a 1
+#: before them.
 OFFSET = 10_000
 
 _HERE = "http://127.0.0.1:"
 
 #: OpenSSH's options for a tunnel. Addresses go from lease to lease, so an unknown host key is the
-#: rule. ssh looks every 15 s whether the other side is still there, and asks for no passphrase
-#: where nobody could type one.
+#: rule. ssh looks every 15 s whether the other side is still there, and does not ask for a
+#: passphrase without a terminal.
 _SSH_OPTIONS = (
     "BatchMode=yes",
     "ConnectTimeout=20",

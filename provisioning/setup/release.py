@@ -59,8 +59,8 @@ def held_at(testbed: Testbed) -> list[HeldResource]:
         delete = partial(testbed.delete_machine, machine)
         held.append(HeldResource(machine.kind, machine, machine.name, delete))
     for address in testbed.addresses():
-        # Made by hand in the web page an address carries no label, and belongs to whoever's machine
-        # holds it.
+        # An address that was made by hand on the web page has no label, and belongs to the owner of
+        # its machine.
         owner = bound_to.get(address.address) or address.label
         delete = partial(testbed.delete_address, address.id)
         held.append(HeldResource("floating IP", address, owner, delete))

@@ -43,8 +43,8 @@ NODE_STEPS: tuple[Row, ...] = (
     ("health", "Everything answers", ("services",), software.healthy, 300),
     ("links", "Links", ("health",), software.node_links, 60),
 )
-#: What only the other part on a node needs, and what bare metal does not: its own firewall lets SSH
-#: in.
+#: Steps that only the other part on a node needs, and that bare metal does not need: its own
+#: firewall lets SSH in.
 _NOT_OF = {"model": ("docker", "containers"), "system": ("providers",), "node": ("access",)}
 
 EDGE_STEPS: tuple[Row, ...] = (

@@ -60,7 +60,7 @@ class QuestionMutants:
     #: Changes that the lesson excuses, with its reasons.
     excused: dict[str, str] = field(default_factory=dict)
     survivors: list[Survivor] = field(default_factory=list)
-    #: Excuses that match no mutant that would survive without them.
+    #: Excuses without effect: the mutants die without them, too.
     needless: list[str] = field(default_factory=list)
     #: The fewest calls of the domain that refuse all survivors: the missing cases.
     missing: list[str] = field(default_factory=list)

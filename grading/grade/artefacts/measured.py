@@ -54,9 +54,9 @@ class Facts:
         return float(self.graph.get("integers", 0.0))
 
 
-#: What was found in this process, by a file's sha256 and the pictures'. Quantizing is
-#: deterministic, so many of a class hand in one file. Only a child's first model is kept: it may
-#: have taken the child over, and then speaks for others.
+#: Results of this process, by a file's sha256 and the pictures'. Quantizing is deterministic, so
+#: many students hand in the same file. Only a child's first model is kept, because it may have
+#: taken over the child and then fake results of others.
 _MEASURED: dict[tuple[str, str], Facts] = {}
 
 

@@ -30,8 +30,8 @@ from labs.workspace import PROJECT_DIR
 DATASET = PROJECT_DIR / "assets" / "food11-mini"
 
 #: Evaluation pictures, and views, unless told otherwise: enough to tell a model from its claim, and
-#: less than a second of half a processor. Classes are compared one by one and want more of them
-#: than an accuracy does.
+#: less than a second of half a processor. Comparing classes one by one needs more of them than an
+#: accuracy does.
 COUNT, VIEWS = 40, 40
 
 #: Share of the evaluation pictures that is drawn from ``HARD``.

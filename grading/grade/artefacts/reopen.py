@@ -21,8 +21,8 @@ from labs.course.question import STUMBLES, SUBJECT, Question, State, handed_over
 from labs.course.rules import fault
 from labs.records import Records
 
-#: What a graph does not contain, or what the grader measures in another way: a file's agreement
-#: with the float model, the photos of its ranges, its layers in float32.
+#: Facts that a graph does not contain, or that the grader measures in another way: a file's
+#: agreement with the float model, the photos of its ranges, its layers in float32.
 _NOT_IN_A_GRAPH = ("agreement", "calibrated", "float_kinds", "float_layers", "difference")
 
 

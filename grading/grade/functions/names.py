@@ -3,8 +3,8 @@
 #: Module that pytest loads in the sandbox.
 PLUGIN = "grading.grade.functions.plugin"
 
-#: Where it tells how a cell ended, by its place. Each has a file of its own, so that none spoils
-#: another's.
+#: Path of the record of a cell's end, by the cell's place. Each cell has a separate file, so that
+#: it cannot damage another's.
 ENDINGS = "ending-{}.json"
 
 #: Cases on which functions are called, by question; drawn outside.

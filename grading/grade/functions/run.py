@@ -24,8 +24,8 @@ from labs.course.question import all_questions
 #: Seconds for one cell; an answer computes for milliseconds, on half a busy processor.
 CELL_S = 20
 
-#: What students are told of a function that came to nothing, whatever its cell did: through the
-#: name of an exception, a cell could read its secret cases out, five bits at a time.
+#: The message for every function without results. It never names an exception, because a cell could
+#: use names to leak its secret cases, five bits at a time.
 NOTHING = (
     "it raises, does not end, is not there under its name, "
     f"or is not Python {sys.version_info.major}.{sys.version_info.minor}, which the grader runs"
@@ -34,8 +34,7 @@ NOTHING = (
 #: Seconds without which no kernel is begun, and those for a cell of the grader's own.
 _LEAST_S, _CONTROL_S = 5, 60
 
-#: Seconds that cells which end their run may take from the others, in all: what they took is given
-#: back up to here.
+#: Most seconds, in all, that are added for the time of cells that end their run.
 _GIVEN_BACK_S: float = 100
 
 #: A grader whose own cell takes longer than this many seconds is too slow to say who used the time

@@ -48,22 +48,22 @@ class Result:
     #: Minutes without breaks by lesson, from its first entry in the ledger to its last.
     minutes: dict[str, float] = field(default_factory=dict)
     #: Results that the ledger says were measured on a lease: kind, site, node and start of a run,
-    #: one for each hour. What the site recorded proves them (``grading.classroom.leases``).
+    #: one for each hour. The site's record proves them (``grading.classroom.leases``).
     leased: list[dict[str, str]] = field(default_factory=list)
     #: sha256s of the submitted models, by name.
     models: dict[str, str] = field(default_factory=dict)
     #: How functions' cells ended that came to nothing when they were called again, by question; for
     #: staff alone.
     reruns: dict[str, str] = field(default_factory=dict)
-    #: What a leaderboard shows of the file that was measured again, where the assignment asks for
-    #: one.
+    #: A leaderboard's figures of the file that was measured again, if the assignment has a
+    #: leaderboard.
     leaderboard: dict[str, float] = field(default_factory=dict)
     #: Fault of the grader's own, in words; empty when there was none. Staff has to look.
     fault: str = ""
     #: Walls between submissions that this host lacks.
     limits: tuple[str, ...] = ()
-    #: What the part's questions were worth in the gradebook when it was graded, the talk's points
-    #: left out. A gradebook asks ``labs.course.points.standing``, by the assignment as it is then.
+    #: The gradebook's points of the part's questions at the time of grading, without the talk's. A
+    #: gradebook asks ``labs.course.points.standing``, by the assignment as it is then.
     worth: float = 0.0
     wall_s: float = 0.0
     version: int = VERSION

@@ -38,8 +38,8 @@ FILTERED = (sys.executable, "-I", "-S", str(Path(system_calls.__file__)))
 class Abilities:
     """The walls that can be built here."""
 
-    #: Whether bubblewrap works: a command sees the files that are named for it and nothing else, no
-    #: network, and no processes but its own.
+    #: Whether bubblewrap works: a command then sees only the files named for it and its own
+    #: processes, without a network.
     bubblewrap: bool
     #: Whether commands can run as a separate user.
     own_user: bool

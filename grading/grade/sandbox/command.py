@@ -215,7 +215,7 @@ class Sandbox:
             watch.join()
             process.wait()
             for end in filter(None, (process.stdin, process.stdout)):
-                with contextlib.suppress(OSError):  # what it never read is written no more
+                with contextlib.suppress(OSError):  # unread input is not written any more
                     end.close()
 
     def _watched_to_its_end(
@@ -352,7 +352,7 @@ def remove_of(user: int) -> None:
     """Remove what a user has made where everybody may write."""
     places = [str(folder) for folder in OPEN_TO_ALL if folder.is_dir()]
     mine = ["-mindepth", "1", "-maxdepth", "1", "-user", str(user)]
-    # The modes of a link are its target's, which is nobody's to change.
+    # A link's mode is its target's, which must not change.
     open_modes = ["(", "-type", "l", "-o", "-exec", "chmod", "-R", "u+rwX", "--", "{}", "+", ")"]
     _clean_up(["find", *places, *mine, *open_modes, "-exec", "rm", "-rf", "--", "{}", "+"])
 
@@ -368,7 +368,7 @@ def _clean_up(command: Sequence[str]) -> None:
     try:
         process.wait(CLEAN_UP_S)
     except subprocess.TimeoutExpired:
-        # Waited for, so that no dead process is left, but by nobody whose end it could delay.
+        # A thread waits for it, so that no zombie is left and its end delays no one.
         threading.Thread(target=process.wait, daemon=True).start()
 
 

@@ -43,8 +43,8 @@ REFUSED = {
         "keyctl": 250,
         "memfd_create": 319,
         "io_uring_setup": 425,
-        # Its flags lie in memory, where no filter can look. glibc then takes clone(2), whose flags
-        # are looked at.
+        # Its flags are in memory, where a filter cannot look. glibc then uses clone(2), whose flags
+        # the filter checks.
         "clone3": 435,
         "memfd_secret": 447,
     },

@@ -13,9 +13,9 @@ from labs.workspace import PROJECT_DIR, deeper_packages
 #: Programs and libraries of the system; a link where the system has one.
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives")
 
-#: Of the course, as paths from its root: what measures models, what runs answer cells and asks
-#: programs, and what stands beside a program. All else that students get is not here: a service or
-#: a measuring loop of the course would be an answer.
+#: Paths from the course's root: modules that measure models, run answer cells and ask programs, and
+#: modules beside a program. Students' other files are left out, because a service or a measuring
+#: loop of the course would be an answer.
 COURSE = (
     "labs/__init__.py",
     "labs/workspace.py",
@@ -47,8 +47,8 @@ COURSE = (
 )
 
 
-#: Bubblewrap's own file systems lie in memory, where no limit counts what is written: once made,
-#: they are for reading.
+#: Bubblewrap's own file systems are in memory, where no limit counts writes, so they become
+#: read-only once made.
 CLOSED = ("--remount-ro", "/dev", "--remount-ro", "/tmp", "--remount-ro", "/")
 
 #: A command's own namespaces: without a network, with only its own processes.
@@ -82,8 +82,8 @@ def _shown() -> Iterator[str]:
         elif path.exists():
             yield from ("--ro-bind", name, name)
     course = [PROJECT_DIR / name for name in COURSE]
-    # Of a deep dive's package what asks a program: solutions lie beside the package, and services
-    # in it.
+    # A deep dive's modules that ask a program. Its solutions are beside the package, and its
+    # services in it, so the rest is left out.
     for package in deeper_packages().values():
         inside = package / "inside.py"
         if inside.is_file():

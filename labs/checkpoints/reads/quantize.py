@@ -14,8 +14,7 @@ from labs.optimize.predict import answers
 from labs.optimize.static_quantization import activations_of
 from labs.workspace import models_dir
 
-#: Activations that are looked at, the last ones of those that lie on both sides of 0; and how near
-#: an end must be.
+#: Number of checked activations, the last of those on both sides of 0; and the tolerance of an end.
 _ACTIVATIONS, _NEAR = 12, 2e-5
 
 #: Operators that multiply by weights.
@@ -28,7 +27,7 @@ _CALIBRATING, _MOST, _FEW_BEYOND = 128, 0.6, 0.2
 #: Photos whose activations are held in memory at a time.
 _AT_ONCE = 66
 
-#: Every so many of the evaluation photos: 60 of 660, five to six a class.
+#: Step through the evaluation photos: 60 of 660, five to six a class.
 _EVERY = 11
 
 

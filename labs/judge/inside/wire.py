@@ -16,7 +16,7 @@ from typing import Any
 #: Takes a request: a dictionary with its number under ``ask``.
 Ask = Callable[[dict], Any]
 
-#: Most characters of a reply's body, and of what a script prints.
+#: Most characters of a reply's body, and of a script's output.
 MOST_TEXT = 100_000
 
 

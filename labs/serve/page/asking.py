@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import httpx
 import numpy as np
 
-#: What a visitor is told for a refusal's status; the service's own details are for those who write
-#: clients.
+#: A visitor's message for a refusal's status; the service's own details are for authors of clients.
 IN_PLAIN_WORDS = {
     413: "This picture is too large. A smaller copy shows the same food.",
     422: "This file cannot be read as a picture. Try another one: JPEG, PNG or WebP.",

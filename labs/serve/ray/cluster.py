@@ -33,14 +33,13 @@ HTTP_PORTS, DASHBOARD_PORTS = (8110, 8111), (8265, 8266)
 #: Bytes of shared memory for Ray's object store on each node: an image's tensor has 0.6 MB.
 OBJECT_STORE_BYTES = 100_000_000
 
-#: Processors that Ray is told of. They are what it shares out, and no limit on anybody: replicas
-#: ask for parts of them.
+#: Processors that Ray may share out. They are not a limit: replicas ask for parts of them.
 CPUS = 4
 
 _LOOPBACK = Path(__file__).with_name("loopback")
 
-#: Seconds that it gets to end by itself: Ray would drain it for 30, and nobody waits for its
-#: requests any more.
+#: Seconds for it to end by itself. Ray would drain it for 30, but no client waits for its requests
+#: any more.
 GRACE_S = 3.0
 
 #: Seconds between two looks at the replicas.
@@ -57,8 +56,8 @@ class RayCluster:
     def __init__(self, environment: Environment, on_progress: OnProgress = silent) -> None:
         """Start the node and Serve; ``start_ray`` makes the environment first."""
         self._python = environment.python
-        # Ray opens the folder that it is given, sockets included, to every user: theirs is the one
-        # around it.
+        # Ray opens its folder, sockets included, to every user, so only the folder around it is
+        # closed to others.
         self._private = _private_folder()
         self.folder = self._private / "r"
         #: What Ray's ports ask for.
@@ -151,7 +150,7 @@ class RayCluster:
             # Ray runs replicas at niceness 15: beside load from the same processors they would get
             # next to no time.
             "RAY_worker_niceness": "0",
-            # Else each node starts a Python for every processor before anybody has asked for one.
+            # Otherwise each node starts a Python for every processor before one is needed.
             "RAY_prestart_worker_first_driver": "0",
             "RAY_enable_worker_prestart": "0",
         }

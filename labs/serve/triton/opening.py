@@ -67,8 +67,7 @@ def open_repository(repository: Path) -> Triton:
             "start it again, run the steps of *Reserve a system* again."
         )
     models.copy(ModelRepository(repository))
-    # What an earlier lesson left loaded holds memory, and is in the way. Ensembles go before what
-    # they are made of.
+    # An earlier lesson's models hold memory. Ensembles are unloaded before their steps.
     loaded = container.loaded()
     for name in reversed(models.names()):
         if loaded.get(name) == "READY":

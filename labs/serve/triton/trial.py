@@ -41,8 +41,8 @@ def copied(repository: str | Path, *models: str) -> Iterator[Triton]:
             for name in models:
                 copy = Path(room) / name
                 shutil.copytree(Path(repository) / name, copy)
-                # Triton wants a version folder of an ensemble too, and git or a copy loses it while
-                # it is empty.
+                # Triton needs a version folder for an ensemble too, and git or a copy loses it
+                # while it is empty.
                 (copy / "1").mkdir(exist_ok=True)
                 parse((copy / "config.pbtxt").read_text(encoding="utf-8"))
             with start(repository=ModelRepository(Path(room)), load=models) as triton:

@@ -150,8 +150,8 @@ def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None) 
 
 @contextlib.contextmanager
 def _proven(home: Path, patience_s: float) -> Iterator[http.client.HTTPConnection]:
-    # The secret itself travels on the connection that was proven, so that nobody takes the port in
-    # between.
+    # The secret itself travels on the proven connection, so that no other program can take the port
+    # in between.
     number = port(home)
     if number is None:
         raise RehearsalDownError

@@ -7,8 +7,7 @@ strikes. Its shell scripts replace the machine's own commands.
 from collections.abc import Mapping
 from pathlib import Path
 
-#: What a script is given before its first line: the command that it stands for, which may be
-#: missing, and the condition's seconds.
+#: Prefix of a script: the replaced command, which may be missing, and the condition's seconds.
 _HEAD = '#!/bin/sh\nreal=%s/"${0##*/}"\nseconds=%s\n'
 
 _SLOW = 'sleep "$seconds"\nexec "$real" "$@"\n'

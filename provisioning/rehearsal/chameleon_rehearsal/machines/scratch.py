@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from chameleon_rehearsal.world.world import World
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin"
-# What a command needs from this computer to reach package indexes and git's hosts, or the mirrors
-# that stand for them; nothing that holds a token of OpenStack.
+# This computer's variables with which a command reaches package indexes and git's hosts, or their
+# mirrors; none of them holds a token of OpenStack.
 _PASSED_ON = re.compile(
     r"(PIP_\w+|UV_\w+|GIT_CONFIG_\w+|(https?|no|all)_proxy|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|LANG|TZ)",
     re.I,

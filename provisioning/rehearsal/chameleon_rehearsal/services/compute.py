@@ -38,7 +38,8 @@ _QUOTAS = {
     "maxServerGroupMembers": 10,
 }
 _HINTS = ("OS-SCH-HNT:scheduler_hints", "os:scheduler_hints")
-#: What the site itself says late, by a server in ERROR without a host, and python-chi not at all.
+#: The site itself reports this late, by a server in ERROR without a host, and python-chi never
+#: does.
 _OVER_QUOTA = "Quota exceeded for instances: Requested 1, but already used 10 of 10 instances"
 _UNRESERVED = (
     "No valid host was found: a virtual machine starts in a lease only. Make one with "

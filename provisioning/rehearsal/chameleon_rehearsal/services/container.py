@@ -29,8 +29,8 @@ router = APIRouter(prefix="/{site}/container/v1", dependencies=[Depends(check("c
 #: likewise.
 UPLOAD_LIMIT_BYTES = 10 * 2**20
 
-#: What a proxy before the service takes by default (nginx, ``client_max_body_size``), in bytes: no
-#: smaller upload is ever answered with 413.
+#: Default limit of a proxy before the service (nginx, ``client_max_body_size``), in bytes: smaller
+#: uploads never get a 413.
 PROXY_LIMIT_BYTES = 2**20
 
 
