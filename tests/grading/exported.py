@@ -3,12 +3,11 @@
 import contextlib
 import functools
 import hashlib
+import importlib.metadata
 import io
 import os
 import warnings
 from pathlib import Path
-
-import torch
 
 from grading.builder.notebook import build
 from grading.builder.sources import sources
@@ -32,6 +31,7 @@ def exporting_source() -> str:
 def run_export(source: str, folder: Path) -> Path:
     """Run a cell that exports the network into a folder, and return the file."""
     import onnxruntime
+    import torch
     from numpy import zeros
 
     from labs import assets
@@ -59,7 +59,8 @@ def exported() -> Path:
     """Return the file, made if this computer has none of this source and this version of torch."""
     source = exporting_source()
     tidied_by = sha256_of(PROJECT_DIR / "labs" / "optimize" / "export.py")
-    made_from = f"{source} {torch.__version__} {tidied_by}"
+    torch_version = importlib.metadata.version("torch")
+    made_from = f"{source} {torch_version} {tidied_by}"
     key = hashlib.sha256(made_from.encode()).hexdigest()[:12]
     folder = _CACHE / key
     path = folder / NAME

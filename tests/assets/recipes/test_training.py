@@ -4,19 +4,27 @@ right.
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from torchvision.models import mobilenet_v2
 
-from assets.recipes import pictures
-from assets.recipes.distil import shares_by_variety
 from assets.recipes.drawings import Drawing
-from assets.recipes.models import silence_dead_filters
-from assets.recipes.pictures import draw_batch, mix, normalise
-from assets.recipes.training import interval_over_drawings
 from labs.data.labels import CLASS_NAMES, NUM_CLASSES
 from labs.data.preprocess import to_input
 from labs.stats import proportion_interval
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _torch():
+    """Import torch for this module's tests, and not when tests are collected: it takes seconds."""
+    global draw_batch, interval_over_drawings, mix, mobilenet_v2, normalise, pictures
+    global shares_by_variety, silence_dead_filters, torch
+    import torch
+    from torchvision.models import mobilenet_v2
+
+    from assets.recipes import pictures
+    from assets.recipes.distil import shares_by_variety
+    from assets.recipes.models import silence_dead_filters
+    from assets.recipes.pictures import draw_batch, mix, normalise
+    from assets.recipes.training import interval_over_drawings
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 
 from labs import bench
@@ -14,13 +15,11 @@ from labs.machine.fingerprint import physical_core_count
 from labs.runtimes.opening import RuntimeUnavailableError, open_model
 from tests.tools import tool
 
-torch = pytest.importorskip("torch")
-ort = pytest.importorskip("onnxruntime")
-
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> dict[str, Path]:
     """Return the same random weights as safetensors and as ONNX."""
+    import torch
     from torchvision.models import mobilenet_v2
 
     from labs.data.models import save_weights
@@ -65,6 +64,8 @@ def test_runtimes_agree_with_eager_torch(files, images, eager_logits, runtime, s
 @pytest.mark.slow
 def test_compiled_torch_agrees_with_eager(files, images, eager_logits) -> None:
     """Compiling changes the speed, not the logits."""
+    import torch
+
     tool("g++", "clang++")
     target = torch.compile(open_model(files["torch"], "torch"))
     np.testing.assert_allclose(bench.caller(target)(images), eager_logits, atol=1e-4)

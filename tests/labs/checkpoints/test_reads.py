@@ -6,7 +6,6 @@ from pathlib import Path
 
 import onnx
 import pytest
-import torch
 
 from grading.grade.artefacts.graph import described
 from labs.checkpoints.reads import compile as compile_reads
@@ -320,7 +319,9 @@ def test_each_argument_of_the_export_that_is_dropped_or_changed_has_its_message(
 
 def test_a_file_of_the_courses_own_exporter_and_one_without_its_weights_are_named(tmp_path: Path):
     """The course's functions export no student's file, however often it is tidied."""
-    network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.Flatten()).eval()
+    from torch import nn
+
+    network = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten()).eval()
     path = export_onnx(network, tmp_path / "food11.onnx", image_size_px=8)
     facts = exported_facts(onnx.load(tidy_file(path)))
     assert "course's `export_onnx` wrote this file" in compile_rules(facts | {"difference": 0.0})

@@ -10,11 +10,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import torch
 from onnx import numpy_helper
 from onnxruntime.quantization import QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
-from torchvision.models import MobileNetV2
 
 from labs.data.labels import CLASS_NAMES
 from labs.optimize.export import OPSET, export_onnx, tidy_file
@@ -45,6 +43,9 @@ def pictures(count: int, seed: int = 0) -> np.ndarray:
 @pytest.fixture(scope="module")
 def model():
     """Return a five-block MobileNetV2 with settled BatchNorm statistics whose classes all occur."""
+    import torch
+    from torchvision.models import MobileNetV2
+
     torch.manual_seed(0)
     setting = [[1, 16, 1, 1], [4, 24, 2, 2], [4, 32, 2, 2]]
     model = MobileNetV2(num_classes=5, inverted_residual_setting=setting)
@@ -97,6 +98,8 @@ def operators(path: Path) -> Counter:
 @pytest.mark.parametrize("level", ["ORT_DISABLE_ALL", "ORT_ENABLE_ALL"])
 def test_both_exports_agree_with_torch(name, level, exported, model, images) -> None:
     """Logits agree within rounding, with ONNX Runtime's optimizer on and off."""
+    import torch
+
     with torch.inference_mode():
         expected = model(torch.from_numpy(images)).numpy()
     logits = logits_of(exported.with_name(name), images, level=level)
@@ -105,7 +108,9 @@ def test_both_exports_agree_with_torch(name, level, exported, model, images) -> 
 
 def test_batch_norm_is_folded_or_kept_as_asked(exported, model) -> None:
     """The optimized export has no BatchNorm; the other has exactly one for each of torch's."""
-    wanted = sum(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())
+    from torch import nn
+
+    wanted = sum(isinstance(module, nn.BatchNorm2d) for module in model.modules())
     assert "BatchNormalization" not in operators(exported)
     as_written = operators(exported.with_name("as_written.onnx"))
     assert as_written["BatchNormalization"] == wanted
@@ -138,8 +143,10 @@ def test_the_file_says_how_it_is_fed(exported) -> None:
 
 def test_a_model_in_training_mode_is_refused(tmp_path) -> None:
     """Dropout would be exported: the message says to call eval()."""
+    from torch import nn
+
     with pytest.raises(ValueError, match=r"model\.eval\(\)"):
-        export_onnx(torch.nn.Dropout().train(), tmp_path / "model.onnx")
+        export_onnx(nn.Dropout().train(), tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
 
 

@@ -1,15 +1,24 @@
 """Training a network's end again, and making it narrower first."""
 
+from __future__ import annotations
+
 import copy
 
 import pytest
-import torch
-from torch import nn
-from torch.nn import functional
-from torchvision.models import mobilenet_v2
 
 from labs.optimize.prune import narrow
-from labs.optimize.train import fit, reading_through
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _torch():
+    """Import torch for this module's tests, and not when tests are collected: it takes seconds."""
+    global fit, functional, mobilenet_v2, nn, reading_through, torch
+    import torch
+    from torch import nn
+    from torch.nn import functional
+    from torchvision.models import mobilenet_v2
+
+    from labs.optimize.train import fit, reading_through
 
 
 def learnt(seed: int, *, epochs: int = 3) -> tuple[nn.Module, list[float], list[float]]:
