@@ -126,9 +126,9 @@ def test_a_pending_row_takes_nobodys_choice_away():
     """The better of two deep dives counts; a dive that the grader could not judge might have been
     better.
     """
-    part = PartAsked(1, ("measure",), 10.0, choose=Choose(("kernels", "budget"), 1))
-    chosen = ResultRow("kernels.a", "", "kernels", 0, 3, "", state=State.PENDING)
-    other = ResultRow("budget.a", "", "budget", 2, 3, "", state=State.PASSED)
+    part = PartAsked(1, ("measure",), 10.0, choose=Choose(("dive", "other"), 1))
+    chosen = ResultRow("dive.a", "", "dive", 0, 3, "", state=State.PENDING)
+    other = ResultRow("other.a", "", "other", 2, 3, "", state=State.PASSED)
     assert counted_rows([chosen, other], part) == (chosen,)
     assert counted_rows([replace(chosen, state=State.FAILED), other], part) == (other,)
 
