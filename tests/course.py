@@ -111,7 +111,7 @@ def links(pages: Iterable[Path]) -> list[tuple[Path, Path]]:
     """Return each link within a folder, of pages and notebooks, as the page and the path it leads
     to.
     """
-    found = []
+    linked = []
     for page in pages:
         text = page.read_text(encoding="utf-8")
         if page.suffix == ".ipynb":
@@ -120,5 +120,5 @@ def links(pages: Iterable[Path]) -> list[tuple[Path, Path]]:
                 "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"
             )
         targets = re.findall(r"\]\((?![a-z]+:|#)([^)\s#]+)", text)
-        found += [(page, (page.parent / target).resolve()) for target in targets]
-    return found
+        linked += [(page, (page.parent / target).resolve()) for target in targets]
+    return linked

@@ -83,21 +83,21 @@ class Entries(list):
 
     def _next(self, moment: str) -> dict:
         """Return the time of the next entry, and a new id."""
-        made = (_EPOCH + timedelta(minutes=len(self))).isoformat()
-        return {moment: made, "record_id": f"{len(self) + 1:032x}"}
+        written_at = (_EPOCH + timedelta(minutes=len(self))).isoformat()
+        return {moment: written_at, "record_id": f"{len(self) + 1:032x}"}
 
     def measured(
         self, kind: str, option: str, samples: Sequence[float], **fields: object
     ) -> Entries:
         """Append a measurement; fields that are not given have a plain value."""
-        told = {
+        complete = {
             "kind": kind,
             "option": option,
             "samples": list(samples),
             **self._next("started_at"),
             **fields,
         }
-        self.append(completed(**told))
+        self.append(completed(**complete))
         return self
 
     def in_full(

@@ -45,7 +45,7 @@ def saying(first: bytes, answer: Callable[[dict], bytes] | None = None) -> progr
 
     @contextlib.contextmanager
     def start(kind: str, content: bytes) -> Iterator[SimpleNamespace]:
-        (asked, ask), (said, say) = os.pipe(), os.pipe()
+        (asked, ask), (answers, say) = os.pipe(), os.pipe()
 
         def talk() -> None:
             with (
@@ -59,7 +59,7 @@ def saying(first: bytes, answer: Callable[[dict], bytes] | None = None) -> progr
 
         thread = threading.Thread(target=talk)
         thread.start()
-        with os.fdopen(ask, "wb", 0) as stdin, os.fdopen(said, "rb", 0) as stdout:
+        with os.fdopen(ask, "wb", 0) as stdin, os.fdopen(answers, "rb", 0) as stdout:
             yield SimpleNamespace(stdin=stdin, stdout=stdout)
         thread.join()
 

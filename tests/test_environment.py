@@ -140,15 +140,15 @@ def test_everything_is_pinned_and_torch_to_one_minor_version_wherever_it_is_name
             ranges = range_of.findall(path.read_text("utf-8"))
             named += [(path, name, SpecifierSet(text)) for name, text in ranges]
     assert {path.name for path, _, _ in named} >= {"pyproject.toml", "constraints.txt"}
-    for path, name, said in named:
+    for path, name, pin in named:
         pinned = CONSTRAINTS[name].specifier
         (lowest,) = [Version(bound.version) for bound in pinned if bound.operator == ">="]
         inside = [
             f"{lowest.major}.{minor}.9"
             for minor in range(99)
-            if said.contains(f"{lowest.major}.{minor}.9")
+            if pin.contains(f"{lowest.major}.{minor}.9")
         ]
-        assert inside == [f"{lowest.major}.{lowest.minor}.9"], f"{path}: {name}{said}"
+        assert inside == [f"{lowest.major}.{lowest.minor}.9"], f"{path}: {name}{pin}"
 
 
 def test_conda_brings_the_tools_and_make_brings_the_packages() -> None:

@@ -120,9 +120,9 @@ def place(request: pytest.FixtureRequest, first: Path, tmp_path: Path) -> Path:
     return make(first, tmp_path)
 
 
-def results(said: str) -> Path:
+def results(output: str) -> Path:
     """Return the folder of results that ``msl doctor`` names."""
-    (line,) = re.findall("^ok    results: are kept in (.+)$", said, re.MULTILINE)
+    (line,) = re.findall("^ok    results: are kept in (.+)$", output, re.MULTILINE)
     return Path(line)
 
 
@@ -161,9 +161,9 @@ def test_every_way_to_the_course_works_on_the_folder_that_it_is_in(place: Path):
     assert results(run(program, "doctor", folder=Path("/"))) == own
     assert results(run(program, "doctor", folder=place)) == own
     activated = f'. "{place}/.venv/bin/activate" && msl doctor && python -c "{SAY}"'
-    said = run("bash", "-c", activated, folder=Path("/"))
-    assert results(said) == own
-    assert said.splitlines()[-1] == str(own)
+    output = run("bash", "-c", activated, folder=Path("/"))
+    assert results(output) == own
+    assert output.splitlines()[-1] == str(own)
     assert str(own) in kernel(python, place / "notebooks" / "0_start")
     assert results(run("make", "EXTRAS=labs", "doctor", folder=place)) == own
     assert f"from {place.resolve()}/.venv/lib" in run(
@@ -190,8 +190,8 @@ def test_set_up_repairs_what_names_another_folder_and_downloads_nothing(place: P
     stamp = place / ".venv" / ".installed"
     stamp.unlink()
     stamp.write_text(f"{first}\n{(first / '.venv' / '.installed').read_text().splitlines()[1]}\n")
-    said = run("make", "EXTRAS=labs", "setup", folder=place, PIP_NO_INDEX="1", UV_OFFLINE="1")
-    assert "Nothing was downloaded" in said
+    output = run("make", "EXTRAS=labs", "setup", folder=place, PIP_NO_INDEX="1", UV_OFFLINE="1")
+    assert "Nothing was downloaded" in output
     assert "downloaded" not in run(
         "make", "EXTRAS=labs", "setup", folder=place
     )  # the second time there is nothing to do
@@ -218,9 +218,9 @@ def test_who_uses_one_folders_environment_on_a_copy_is_told(first: Path, tmp_pat
         rf"This notebook is in {copy}, but .* runs the course in {first}", kernel(python, notebooks)
     )
     activated = f'. "{first}/.venv/bin/activate" && msl status'
-    said = run("bash", "-c", activated, folder=notebooks, ends=1)
-    assert f"Your terminal is in {copy}" in said
-    assert f"{copy}/.venv/bin/msl" in said
+    output = run("bash", "-c", activated, folder=notebooks, ends=1)
+    assert f"Your terminal is in {copy}" in output
+    assert f"{copy}/.venv/bin/msl" in output
     old = copy / ".venv" / "bin" / "old"
     old.write_text("from provisioning.front.command import app\napp()\n")
     assert f"This `msl` is in {copy}" in run(python, old, "status", folder=Path("/"), ends=1)
@@ -239,11 +239,11 @@ def test_an_environment_elsewhere_is_told_how_to_run_the_folder(first: Path, tmp
     try:
         (link,) = environment.glob("lib/python*/site-packages/__editable__*.pth")
         link.write_text(f"{first}\n")
-        said = kernel(environment / "bin" / "python", copy / "notebooks" / "0_start")
+        output = kernel(environment / "bin" / "python", copy / "notebooks" / "0_start")
     finally:
         link.write_text("../../../..\n")
         environment.rename(first / ".venv")
-    (line,) = re.findall("run `(cd .+?)`", said)
+    (line,) = re.findall("run `(cd .+?)`", output)
     assert line == f"cd {copy} && {environment}/bin/python -m pip install --no-deps --editable ."
 
 

@@ -300,11 +300,11 @@ def test_a_lesson_has_one_title(lesson):
 
 def test_a_lesson_uses_the_fields_words(lesson):
     """One word for each thing, and the one that the field's own pages use."""
-    said = re.sub(r"`[^`]*`|\]\([^)]*\)", "", texts_of(lesson))
+    prose = re.sub(r"`[^`]*`|\]\([^)]*\)", "", texts_of(lesson))
     instead_of = {
         match[0]: instead
         for word, instead in WORDS.items()
-        for match in re.finditer(rf"\b{word}\b", said, re.IGNORECASE)
+        for match in re.finditer(rf"\b{word}\b", prose, re.IGNORECASE)
     }
     assert instead_of == {}
 

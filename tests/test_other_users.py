@@ -178,11 +178,11 @@ def run_jupyter(room: Path) -> Iterator[Server]:
         )
     try:
         deadline_s = time.monotonic() + 120
-        while not (found := list(room.rglob("jpserver-*.json"))) or not found[0].read_text():
+        while not (servers := list(room.rglob("jpserver-*.json"))) or not servers[0].read_text():
             ended = process.poll() is not None or time.monotonic() > deadline_s
             assert not ended, (room / "jupyter.log").read_text()
             time.sleep(0.2)
-        token = json.loads(found[0].read_text())["token"]
+        token = json.loads(servers[0].read_text())["token"]
         refused = [
             (("POST", "/api/terminals"), 403),
             (("GET", "/api/contents", {"Authorization": "token 0"}), 403),

@@ -70,11 +70,11 @@ def test_an_interrupted_set_up_goes_on_and_an_offline_one_says_so(checkout: Path
     `make clean`.
     """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", checkout / ".venv"], check=True)
-    said = setup(
+    output = setup(
         checkout, f"PYTHON={sys.executable}", PIP_NO_INDEX="1", PIP_DISABLE_PIP_VERSION_CHECK="1"
     )
-    assert "Set-up stopped" in said
-    assert f"Then `make PYTHON={sys.executable} setup` goes on." in said
+    assert "Set-up stopped" in output
+    assert f"Then `make PYTHON={sys.executable} setup` goes on." in output
     pip = subprocess.run(
         [checkout / ".venv" / "bin" / "python", "-m", "pip", "--version"], check=False
     )
@@ -153,7 +153,7 @@ def test_the_first_python_that_runs_and_fits_is_taken(
 )
 def test_who_has_no_python_is_told_how_to_get_one(checkout: Path, uv: dict[str, str]):
     """By the package manager of each system, and by programs that may be there already."""
-    said = setup(checkout, PATH=names(checkout.parent, {"python3": SHIM, **uv}))
+    output = setup(checkout, PATH=names(checkout.parent, {"python3": SHIM, **uv}))
     for way in (
         "sudo apt install python3 python3-venv",
         "brew install",
@@ -161,8 +161,8 @@ def test_who_has_no_python_is_told_how_to_get_one(checkout: Path, uv: dict[str, 
         "uv python install",
         "conda env",
     ):
-        assert way in said
-    assert ("uv could not install it" in said) == bool(uv)
+        assert way in output
+    assert ("uv could not install it" in output) == bool(uv)
     assert not (checkout / ".venv").exists()
 
 
@@ -237,12 +237,12 @@ def test_a_computer_that_the_packages_do_not_support_is_told_what_they_need(
     machine: computer.Computer, says: str | None, platform: str | None
 ):
     """In a sentence with the fix; a supported computer gets no message."""
-    said = machine.unsupported()
+    reason = machine.unsupported()
     if says is None:
-        assert said == ""
+        assert reason == ""
     else:
-        assert says in said
-        assert re.search("install|update|use|run|take", said)
+        assert says in reason
+        assert re.search("install|update|use|run|take", reason)
 
 
 @pytest.mark.parametrize(
@@ -277,10 +277,10 @@ def test_a_python_outside_the_range_is_told_the_range(
     system: str, python: tuple[int, int, int], fits: bool
 ):
     """The range is pyproject.toml's; on macOS it begins one version later."""
-    said = computer.Computer(system, "arm64", (14,), python).wrong_python()
-    assert (said == "") == fits
+    reason = computer.Computer(system, "arm64", (14,), python).wrong_python()
+    assert (reason == "") == fits
     assert fits or re.search(
-        r"is Python [\d.]+, and the pinned packages need 3\.1[12][.2]* to 3\.14$", said
+        r"is Python [\d.]+, and the pinned packages need 3\.1[12][.2]* to 3\.14$", reason
     )
     if system == "Linux":
         assert SpecifierSet(PROJECT["requires-python"]).contains(dotted(python)) == fits
@@ -341,8 +341,8 @@ def test_out_of_reach_of_pytorchs_index_the_build_for_cpus_comes_if_pip_knows_on
     monkeypatch.setattr(environment, "has_nvidia_gpu", lambda: gpu)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
-    found, install = environment._by_pip()
-    assert found is build
+    builds, install = environment._by_pip()
+    assert builds is build
     pins = [word for word in map(str, install) if "==" in word]
     assert pins == (
         [f"{name}=={minor}.8+cpu" for name, minor in lowest.items()]

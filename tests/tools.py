@@ -20,13 +20,13 @@ def tool(*names: str) -> str:
     skip without one.
     """
     places = (str(Path(sys.executable).parent), None)
-    found = next(
+    path = next(
         filter(None, (shutil.which(name, path=place) for name in names for place in places)), None
     )
-    if found is None:
+    if path is None:
         package = _PACKAGES.get(names[0], names[0])
         pytest.skip(f"{names[0]} is not installed (Debian, Ubuntu: sudo apt install {package})")
-    return found
+    return path
 
 
 #: Set to "required" where tests must fail if bubblewrap is installed and does not work, as in the

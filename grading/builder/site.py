@@ -130,7 +130,7 @@ def shown(lesson: Lesson, runs: Path) -> tuple[NotebookNode, bool]:
     is_kept = [cell.source for cell in ran] == [cell.source for cell in solve(lesson).cells]
     predictions = _predictions(lesson)
     _fold_answers(notebook, predictions)
-    found = [Guesses(asked, values) for asked, values in predictions.values()]
+    lesson_guesses = [Guesses(asked, values) for asked, values in predictions.values()]
     for cell, solved in zip(notebook.cells, ran[1:] if is_kept else notebook.cells, strict=True):
         if cell.cell_type != "code":
             continue
@@ -143,7 +143,7 @@ def shown(lesson: Lesson, runs: Path) -> tuple[NotebookNode, bool]:
         cell.outputs = [still for still in stills if still]
         if "hide-output" in cell.metadata.tags:
             for output in cell.outputs:
-                _mark(output, found)
+                _mark(output, lesson_guesses)
     if lesson.kind != "guide":
         origin = _RAN if is_kept else "No run of this version was kept, so there are no outputs"
         note = nbformat.v4.new_markdown_cell(_NOTE.format(origin), id="shown")
@@ -153,18 +153,18 @@ def shown(lesson: Lesson, runs: Path) -> tuple[NotebookNode, bool]:
 
 def _predictions(lesson: Lesson) -> dict[str, tuple[Question, dict[str, float]]]:
     """Return a lesson's predictions by the id of their cell, each with the solved run's guesses."""
-    found = {}
+    by_cell = {}
     for id, asked in written(lesson).items():
         if asked.values["kind"] == "prediction":
-            found[id.replace(".", "-")] = (question(id), guesses(asked))
-    return found
+            by_cell[id.replace(".", "-")] = (question(id), guesses(asked))
+    return by_cell
 
 
-def _mark(output: NotebookNode, found: list[Guesses]) -> None:
+def _mark(output: NotebookNode, lesson_guesses: list[Guesses]) -> None:
     """Mark the solved run's guesses in an output, so that a visitor's can take their place."""
     data = output.get("data", {})
     if "text/html" in data:
-        for each in found:
+        for each in lesson_guesses:
             data["text/html"] = each.marked(data["text/html"])
 
 

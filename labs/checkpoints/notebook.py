@@ -65,14 +65,14 @@ def predicted(id: str) -> dict[str, float]:
     return dict(numbers)
 
 
-def check(id: str, made: object = None) -> Card:
+def check(id: str, work: object = None) -> Card:
     """Say whether what was made (a function, a path, an answer, or records) is right, and if it is
     not, why.
     """
     asked = question(id)
     verdict = None
     if asked.kind in _CHECKS:
-        verdict = _CHECKS[asked.kind](asked, made)
+        verdict = _CHECKS[asked.kind](asked, work)
     if verdict is None:
         verdict = asked.verdict(ledger().read())
     hint = f"Hint: {asked.hint}" if verdict.state is State.FAILED and asked.hint else ""
@@ -106,20 +106,20 @@ def _check_function(asked: Question, function: object) -> Verdict:
     return verdict
 
 
-def _check_file(asked: Question, made: object) -> Verdict | None:
+def _check_file(asked: Question, work: object) -> Verdict | None:
     """Write down what a reader finds in a file, or several by name; return a verdict where nothing
     was written.
     """
-    if made is None or made is ...:
+    if work is None or work is ...:
         return OPEN
-    handed = made.values() if isinstance(made, Mapping) else [made]
+    handed = work.values() if isinstance(work, Mapping) else [work]
     paths = [Path(file) for file in handed if isinstance(file, os.PathLike)]
     absent = [path for path in paths if not path.exists()]
     if absent:
         says = f"There is no `{absent[0].name}` yet. Write it in the cell above, and run that cell."
         return Verdict(State.UNANSWERED, says)
     try:
-        facts = dict(asked.read(made))
+        facts = dict(asked.read(work))
     except MissingEvidenceError as error:
         return Verdict(State.MISSING, str(error))
     except NotImplementedError:
@@ -129,25 +129,25 @@ def _check_file(asked: Question, made: object) -> Verdict | None:
     ) as error:  # whatever the library says about a broken file is what the student needs to read
         shown = (("It says", f"{type(error).__name__}: {str(error)[:300]}"),)
         return Verdict(State.FAILED, "This cannot be read as an answer to this question.", shown)
-    ledger().observe(SUBJECT + asked.id, facts | {HANDED: kept_of(made)})
+    ledger().observe(SUBJECT + asked.id, facts | {HANDED: kept_of(work)})
     return None
 
 
-def kept_of(made: object) -> dict[str, dict]:
+def kept_of(work: object) -> dict[str, dict]:
     """Return the checked objects, by name, for the grader to open again: a text as ``text``, others
     as ``sha256``.
 
     So the text is kept as it was when it was checked, even if a later cell overwrites the file. A
     folder is kept as the texts in it.
     """
-    if isinstance(made, os.PathLike) and Path(made).is_dir():
+    if isinstance(work, os.PathLike) and Path(work).is_dir():
         texts = {}
-        for path in sorted(Path(made).rglob("*")):
+        for path in sorted(Path(work).rglob("*")):
             content = _kept(path) if path.is_file() and not path.is_symlink() else {}
             if "text" in content:
-                texts[path.relative_to(made).as_posix()] = content
+                texts[path.relative_to(work).as_posix()] = content
         return texts
-    handed = made if isinstance(made, Mapping) else {Path(str(made)).name: made}
+    handed = work if isinstance(work, Mapping) else {Path(str(work)).name: work}
     contents = {}
     for name, file in handed.items():
         if isinstance(file, os.PathLike):

@@ -80,7 +80,7 @@ class PredictionBox(Shown):
             button_style="primary",
             layout=ipywidgets.Layout(width="auto", align_self="flex-start"),
         )
-        self.said = ipywidgets.HTML()
+        self.status = ipywidgets.HTML()
         self.button.on_click(lambda _: self.lock())
         frame = {
             "border": "1px solid var(--jp-border-color2, #d0d0d0)",
@@ -88,7 +88,7 @@ class PredictionBox(Shown):
             "max_width": "46em",
         }
         title = f"<strong>{marked(asked.title)}</strong>"
-        rows = [ipywidgets.HTML(title), *self.fields.values(), self.button, self.said]
+        rows = [ipywidgets.HTML(title), *self.fields.values(), self.button, self.status]
         arguments = ", ".join(f"{name}=…" for name in asked.fields)
         in_code = f"predict({asked.id!r}, {arguments})"
         in_html = (
@@ -150,7 +150,7 @@ class PredictionBox(Shown):
         self._say(f"✓ Noted. {end}")
 
     def _say(self, text: str) -> None:
-        self.said.value = f'<span role="status">{escape(text)}</span>'
+        self.status.value = f'<span role="status">{escape(text)}</span>'
 
 
 def number(typed: str, unit: str = "") -> float:

@@ -100,10 +100,10 @@ def tidy_file(path: str | Path) -> Path:
     had_weights_elsewhere = is_elsewhere(onnx.load(path, load_external_data=False))
     proto = onnx.load(path)
     notes = {note.key: note.value for note in proto.metadata_props}
-    kept = {key: notes[key] for key in (REPAIRED, WRITTEN_BY) if key in notes}
+    notes_left = {key: notes[key] for key in (REPAIRED, WRITTEN_BY) if key in notes}
     if had_weights_elsewhere:
-        kept[REPAIRED] = "weights in another file"
-    return _write(proto, Path(path), kept)
+        notes_left[REPAIRED] = "weights in another file"
+    return _write(proto, Path(path), notes_left)
 
 
 def _write(proto: onnx.ModelProto, path: Path, notes: dict[str, str]) -> Path:

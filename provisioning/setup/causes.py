@@ -44,9 +44,9 @@ def cause_of(log: str) -> Cause | None:
     for pattern, cause in _CAUSES.items():
         if re.search(pattern, log):
             return cause
-    found, way_out = _FOUND.search(log), _WAY_OUT.search(log)
-    if found and way_out:
-        return Cause(f"The script found {_joined(found['found'])}.", _joined(way_out["way_out"]))
+    state, way_out = _FOUND.search(log), _WAY_OUT.search(log)
+    if state and way_out:
+        return Cause(f"The script found {_joined(state['found'])}.", _joined(way_out["way_out"]))
     return None
 
 

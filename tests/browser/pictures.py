@@ -40,20 +40,20 @@ _ROWS = """page => Object.fromEntries([...page.querySelectorAll("details[data-pa
     row.checkVisibility()).map(row => [row.dataset.lesson, row.lastElementChild.innerText]))]))"""
 
 
-def take(kept: Path, out: Path = PICTURES) -> None:
+def take(rehearsal: Path, out: Path = PICTURES) -> None:
     """Take the pictures from a kept rehearsal, and write beside them what they show."""
-    if not (kept / "workspace" / "ledger.jsonl").is_file():
+    if not (rehearsal / "workspace" / "ledger.jsonl").is_file():
         raise FileNotFoundError(
-            f"{kept} holds no workspace/ledger.jsonl: name a folder that a rehearsal was kept in"
+            f"{rehearsal} holds no workspace/ledger.jsonl: name a folder of a kept rehearsal"
         )
-    board = next(_boards(kept / lesson(LAST).notebook.name), None)
+    board = next(_boards(rehearsal / lesson(LAST).notebook.name), None)
     if board is None:
         raise ValueError(
-            f"{lesson(LAST).title} shows no scoreboard in {kept}: rehearse it to its end"
+            f"{lesson(LAST).title} shows no scoreboard in {rehearsal}: rehearse it to its end"
         )
     out.mkdir(parents=True, exist_ok=True)
     shown = {}
-    lab = Course(PROJECT_DIR, workspace=kept.resolve() / "workspace")
+    lab = Course(PROJECT_DIR, workspace=rehearsal.resolve() / "workspace")
     with _as_at_home(), lab, lab.front_page(width=1800, height=1700) as page:
         part = page.locator(f"#msl-course details[data-part='{PART}']")
         if part.get_attribute("open") is None:
@@ -113,11 +113,11 @@ def _sha256(path: Path) -> str:
 def main() -> None:
     """Take the pictures of the kept rehearsal that is named, or of one that is run for them."""
     with tempfile.TemporaryDirectory() as folder:
-        kept = Path(sys.argv[1] if sys.argv[1:] else folder)
+        rehearsal = Path(sys.argv[1] if sys.argv[1:] else folder)
         if not sys.argv[1:]:
             wanted = {lesson.id for lesson in assignment().lessons(PART)}
-            rehearse([lesson for lesson in sources() if lesson.id in wanted], kept, Console())
-        take(kept)
+            rehearse([lesson for lesson in sources() if lesson.id in wanted], rehearsal, Console())
+        take(rehearsal)
 
 
 if __name__ == "__main__":

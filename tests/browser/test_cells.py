@@ -50,11 +50,11 @@ def test_a_running_cell_is_stopped_and_keeps_what_was_finished(open_cells, works
         shown = notebook.output_text(1)
         assert "What was finished before is in the ledger." in shown
         assert "Traceback" not in shown
-        kept = [
+        kinds = [
             json.loads(line)["kind"]
             for line in (workspace / "ledger.jsonl").read_text().splitlines()
         ]
-        assert kept == ["size", "accuracy"]
+        assert kinds == ["size", "accuracy"]
         assert notebook.output_text(2) == ""
         notebook.run_cell(2)
         assert "False" in notebook.output_text(2)
@@ -124,8 +124,8 @@ def test_the_measuring_cell_waits_until_a_prediction_is_locked_in(open_cells, wo
     field.press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_selector("text=Noted.")
-    kept = [json.loads(line) for line in (workspace / "ledger.jsonl").read_text().splitlines()]
-    assert [(entry["type"], entry["value"]) for entry in kept] == [
+    entries = [json.loads(line) for line in (workspace / "ledger.jsonl").read_text().splitlines()]
+    assert [(entry["type"], entry["value"]) for entry in entries] == [
         ("prediction", {"dynamic": 0.5, "static": 2.5})
     ]
     notebook.run_cell(1)

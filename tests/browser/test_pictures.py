@@ -70,16 +70,16 @@ def test_pictures_are_taken_of_a_kept_folder(tmp_path: Path):
     rehearsal is refused.
     """
     require_browser()
-    kept, out = tmp_path / "kept", tmp_path / "out"
+    rehearsal, out = tmp_path / "kept", tmp_path / "out"
     with pytest.raises(FileNotFoundError, match="name a folder"):
-        take(kept, out)
-    (kept / "workspace").mkdir(parents=True)
-    (kept / "workspace" / "ledger.jsonl").write_text(written(everything()), encoding="utf-8")
+        take(rehearsal, out)
+    (rehearsal / "workspace").mkdir(parents=True)
+    (rehearsal / "workspace" / "ledger.jsonl").write_text(written(everything()), encoding="utf-8")
     board = scoreboard(Records.from_json(recorded(1)))
     output = nbformat.v4.new_output("display_data", {"text/html": board.html})
     cells = [nbformat.v4.new_code_cell("scoreboard(records)", outputs=[output])]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), kept / lesson(LAST).notebook.name)
-    take(kept, out)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), rehearsal / lesson(LAST).notebook.name)
+    take(rehearsal, out)
     noted = json.loads((out / NOTE).read_text(encoding="utf-8"))
     assert all(option in board.text for option in noted["scoreboard.png"]["options"])
     (rows,) = [rows for rows in noted["front-page.png"]["lessons"].values() if rows]

@@ -80,14 +80,16 @@ def test_the_pinned_versions_were_imported_and_the_course_needs_no_others(there:
 
 def test_every_compiled_file_of_every_wheel_is_for_arm(emulated: Emulated):
     """One library for x86 in a wheel would fail on the device and nowhere else."""
-    found = {
+    beginnings = {
         path: path.read_bytes()[:20]
         for path in emulated.packages.rglob("*.so*")
         if not path.is_symlink()
     }
-    assert len(found) > 100
+    assert len(beginnings) > 100
     others = {
-        path.name for path, head in found.items() if (head[:4], head[18:]) != (b"\x7fELF", _AARCH64)
+        path.name
+        for path, head in beginnings.items()
+        if (head[:4], head[18:]) != (b"\x7fELF", _AARCH64)
     }
     # A debugger's helper for attaching to x86 programs, which its ARM wheel carries along and never
     # loads.

@@ -172,7 +172,7 @@ def search_chains(questions: dict[str, dict], seed: int, wall_s: float) -> dict[
                 return [str(len(begun)), *links, *map(str, order)]
         return [str(len(begun))]
 
-    found: dict[str, list[str]] = {}
+    chain_by_id: dict[str, list[str]] = {}
     tried = 0
     each_s = wall_s / len(questions)
     for id, asked in questions.items():
@@ -188,8 +188,8 @@ def search_chains(questions: dict[str, dict], seed: int, wall_s: float) -> dict[
             count, *chain = json.loads(path.read_text())
             tried += int(count)
             if chain:
-                found[id] = chain
-    return {"": [str(len(functions)), str(tried)], **found}
+                chain_by_id[id] = chain
+    return {"": [str(len(functions)), str(tried)], **chain_by_id}
 
 
 @functools.cache
@@ -635,9 +635,9 @@ class Composer:
         for entry in entries:
             value = entry.get("value")
             if isinstance(value, dict) and "source" in value:
-                made = cell_of(all_questions()[entry["question"]], self.seed)
-                value["source"] = made.text
-                self.log.append(f"{entry['question']}: {made.parts}")
+                composition = cell_of(all_questions()[entry["question"]], self.seed)
+                value["source"] = composition.text
+                self.log.append(f"{entry['question']}: {composition.parts}")
             subject = str(entry.get("subject", ""))
             if subject.startswith(SUBJECT):
                 asked = all_questions()[subject.removeprefix(SUBJECT)]
@@ -657,7 +657,9 @@ class Composer:
             candidates = list(PROGRAMS[asked.id]())
             dice.shuffle(candidates)
             (name,) = entry["seen"][HANDED]
-            right = (made for made in candidates if passes(asked.id, made.text))
+            right = (
+                composition for composition in candidates if passes(asked.id, composition.text)
+            )
             chosen = next(right, candidates[0])
         else:
             return

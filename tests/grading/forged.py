@@ -142,8 +142,8 @@ if 1:
 
 def hinted(asked: Question) -> str:
     """Return the code in a hint, or in a case's sentence."""
-    said = asked.hint + " ".join(case["says"] for case in asked.cases)
-    codes = [code for code in re.findall(r"`([^`]+)`", said) if _is_code(code)]
+    words = asked.hint + " ".join(case["says"] for case in asked.cases)
+    codes = [code for code in re.findall(r"`([^`]+)`", words) if _is_code(code)]
     return f"def {asked.name}(*arguments):\n    return {codes[0] if codes else None}"
 
 

@@ -50,8 +50,10 @@ def test_each_thing_adds_its_minutes_and_nothing_else(name: str, write_lesson):
     added, expected = ADDS[name]
     source = added if added.startswith(SAME[:20]) else f"{SAME}\n{added}\n"
     before, after = minutes(write_lesson()), minutes(write_lesson(source=source))
-    found = {each: after[each] - before[each] for each in before if after[each] != before[each]}
-    assert found == pytest.approx(expected, rel=0.01)
+    differences = {
+        each: after[each] - before[each] for each in before if after[each] != before[each]
+    }
+    assert differences == pytest.approx(expected, rel=0.01)
 
 
 def test_a_lease_and_a_rehearsed_machine_count_and_set_up_stands_apart(write_lesson):
@@ -64,12 +66,12 @@ def test_a_lease_and_a_rehearsed_machine_count_and_set_up_stands_apart(write_les
         "later", name="01_later", source=prepares.replace("toy", "later"), questions=""
     )
     record(first, 90.0)
-    found = minutes(first)
-    assert (found["lease"], found["machine"]) == (20.0, 1.5)
-    assert found["setup"] > 0 == minutes(later)["setup"]
+    lesson_minutes = minutes(first)
+    assert (lesson_minutes["lease"], lesson_minutes["machine"]) == (20.0, 1.5)
+    assert lesson_minutes["setup"] > 0 == minutes(later)["setup"]
     facts = build(first).metadata["lesson"]
-    assert facts["setup_minutes"] == round(found["setup"])
-    assert facts["minutes"] == round(sum(found.values()) - found["setup"])
+    assert facts["setup_minutes"] == round(lesson_minutes["setup"])
+    assert facts["minutes"] == round(sum(lesson_minutes.values()) - lesson_minutes["setup"])
 
 
 #: What an assignment that ships may take by the clock, in minutes of attention and lease; set-up

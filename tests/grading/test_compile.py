@@ -57,10 +57,10 @@ def test_what_ships_is_the_same_in_every_process(write_lesson):
 def test_a_secret_draws_other_cases_in_another_order(write_lesson):
     """The same for a whole class; results that are recited one after the other do not fit them."""
     lesson = write_lesson()
-    first, again, other = (secret_cases([lesson], seed) for seed in ("a", "a", "b"))
+    first, repeated, other = (secret_cases([lesson], seed) for seed in ("a", "a", "b"))
     public = json.loads(compiled([lesson]))["toy.double"]["cases"]
     assert first.keys() == {"toy.double"}
-    assert first == again != other
+    assert first == repeated != other
     drawn = [secret_cases([lesson], str(seed))["toy.double"] for seed in range(20)]
     assert all(len(cases) >= len(public) and cases != public for cases in drawn)
     assert len({[case["says"] for case in cases].index("Twice 2 is 4.") for cases in drawn}) > 1

@@ -45,12 +45,12 @@ TEXTS = [
 ]
 
 
-@pytest.mark.parametrize(("id", "made"), TEXTS, ids=[made.parts for _, made in TEXTS])
-def test_a_copied_function_is_named(id: str, made: composer.Composition):
+@pytest.mark.parametrize(("id", "composition"), TEXTS, ids=[text.parts for _, text in TEXTS])
+def test_a_copied_function_is_named(id: str, composition: composer.Composition):
     """Also in a text that the program runs; nothing of such a program runs."""
-    name = copied_function(made.text.encode())
+    name = copied_function(composition.text.encode())
     assert name.startswith("labs.")
-    facts = all_questions()[id].read({"program.py": made.text})
+    facts = all_questions()[id].read({"program.py": composition.text})
     assert f"`{name}`" in facts["lost"]
 
 

@@ -33,22 +33,22 @@ def test_lessons_are_in_the_order_of_their_places(write_lesson, course):
     (course / "source" / "1_model" / "notes").mkdir()
     (course / "source" / "1_model" / "notes" / "lesson.py").touch()
     refresh_notebooks(course, check=False)
-    found = lessons(root=course)
-    assert [(lesson.id, lesson.part, lesson.name) for lesson in found] == [
+    course_lessons = lessons(root=course)
+    assert [(lesson.id, lesson.part, lesson.name) for lesson in course_lessons] == [
         ("c", 0, "02_c"),
         ("dive", 0, "01_d"),
         ("a", 1, "10_a"),
         ("b", 1, "11_b"),
     ]
     assert [lesson.id for lesson in lessons(part=1, root=course)] == ["a", "b"]
-    assert found == sources(course)
-    assert [lesson.notebook for lesson in found[:2]] == [
+    assert course_lessons == sources(course)
+    assert [lesson.notebook for lesson in course_lessons[:2]] == [
         course / "0_start/02_c.ipynb",
         course / "0_start/deeper/01_d.ipynb",
     ]
-    links = [lesson.link for lesson in found[1:3]]
+    links = [lesson.link for lesson in course_lessons[1:3]]
     assert links == ["0_start/deeper/01_d.ipynb", "1_model/10_a.ipynb"]
-    assert all((lesson.folder / "lesson.py").is_file() for lesson in found)
+    assert all((lesson.folder / "lesson.py").is_file() for lesson in course_lessons)
 
 
 def test_a_notebook_without_its_facts_is_not_passed_over(tmp_path: Path):

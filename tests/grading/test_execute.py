@@ -11,10 +11,10 @@ from labs.machine.fingerprint import usable_cpu_count
 
 
 def notebook(*sources: str):
-    made = new_notebook(cells=[new_markdown_cell("# Title"), *map(new_code_cell, sources)])
-    for index, cell in enumerate(made.cells):
+    untouched = new_notebook(cells=[new_markdown_cell("# Title"), *map(new_code_cell, sources)])
+    for index, cell in enumerate(untouched.cells):
         cell.id = f"cell-{index}"
-    return made
+    return untouched
 
 
 def test_a_failure_shows_the_cell_and_what_it_had_printed(tmp_path: Path):
@@ -82,6 +82,6 @@ def test_widgets_that_capture_output_do_not_stall_the_run(tmp_path: Path):
         "import ipywidgets\nout = ipywidgets.Output()\ndisplay(out)\nfor i in range(30):\n    "
         "with out: print(i)"
     )
-    made = execute(notebook(*[source] * 3), folder=tmp_path, name="a lesson", cell_timeout_s=60)
+    executed = execute(notebook(*[source] * 3), folder=tmp_path, name="a lesson", cell_timeout_s=60)
     # A stall would have ended in the cell's timeout.
-    assert [cell.metadata.get("execution") is not None for cell in made.cells[1:]] == [True] * 3
+    assert [cell.metadata.get("execution") is not None for cell in executed.cells[1:]] == [True] * 3

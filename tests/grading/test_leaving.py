@@ -97,11 +97,11 @@ def leave_in_turn() -> None:
     texts = {path: path.read_text(encoding="utf-8") for path in SHIPPED}
     for lesson in course:
         # A deep dive's reader is in its folder.
-        reader, kept = Path("labs/checkpoints/reads", f"{lesson.id}.py"), Path("kept")
-        kept.mkdir()
-        lesson.folder.rename(kept / "lesson")
+        reader, aside = Path("labs/checkpoints/reads", f"{lesson.id}.py"), Path("kept")
+        aside.mkdir()
+        lesson.folder.rename(aside / "lesson")
         if reader.is_file():
-            reader.rename(kept / "reader")
+            reader.rename(aside / "reader")
         for path, text in texts.items():
             if lesson.measures:  # on a lease, as no other lesson of its part does
                 leased = re.compile(rf'("{lesson.id}".*?^lease = )\d+', re.DOTALL | re.MULTILINE)
@@ -120,10 +120,10 @@ def leave_in_turn() -> None:
             os._exit(0)
         _, status = os.waitpid(child, 0)
         print(f"{lesson.id}: left" if status == 0 else "", flush=True)
-        (kept / "lesson").rename(lesson.folder)
-        if (kept / "reader").is_file():
-            (kept / "reader").rename(reader)
-        kept.rmdir()
+        (aside / "lesson").rename(lesson.folder)
+        if (aside / "reader").is_file():
+            (aside / "reader").rename(reader)
+        aside.rmdir()
         for path, text in texts.items():
             path.write_text(text, encoding="utf-8")
 

@@ -85,7 +85,7 @@ def is_defined(term: Term) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "terms"),
     [
         ("A **replica** is one process.", [("replica", "A **replica** is one process.")]),
         (
@@ -99,8 +99,8 @@ def is_defined(term: Term) -> bool:
         ("## A **replica**\n\n| **bold** | cell |", []),
     ],
 )
-def test_a_term_is_bold_in_the_sentence_that_defines_it(text, found):
-    assert list(defined_in(text)) == found
+def test_a_term_is_bold_in_the_sentence_that_defines_it(text, terms):
+    assert list(defined_in(text)) == terms
 
 
 def test_the_glossary_links_each_term_to_its_lesson():

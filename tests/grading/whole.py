@@ -66,7 +66,7 @@ def whole(part: int) -> Entries:
 
 def everything(turn: int = 0) -> list[dict]:
     """Return one ledger of all parts as plain JSON, with new ids and times in each turn."""
-    made = []
+    entries_made = []
     for part in assignment().parts:
         dice = random.Random(f"{turn} {part}")
         entries = whole(part).records.to_json()
@@ -75,8 +75,8 @@ def everything(turn: int = 0) -> list[dict]:
                 entry["samples"] = [
                     sample * (1 - 1e-4 * dice.random()) for sample in entry["samples"]
                 ]
-        made += attacks.with_ids_of_its_own(entries, dice)
-    return made
+        entries_made += attacks.with_ids_of_its_own(entries, dice)
+    return entries_made
 
 
 def hand_in(folder: Path, part: int) -> Path:
@@ -135,10 +135,11 @@ def _race(
     entries: Entries, options: dict[str, dict], run: str, kind: str = "latency", **fields: object
 ) -> None:
     """Append a comparison of options, by name, each with its given fields."""
-    for place, (option, told) in enumerate(options.items()):
+    for place, (option, of_option) in enumerate(options.items()):
         details = {"comparison_id": run, "block_calls": 10}
-        told = {"model": FILE, **fields, **told}
-        entries.measured(kind, option, _times(f"{run} {option} {place}"), details=details, **told)
+        times = _times(f"{run} {option} {place}")
+        of_option = {"model": FILE, **fields, **of_option}
+        entries.measured(kind, option, times, details=details, **of_option)
 
 
 def _times(seed: str, about_s: float = 0.01) -> list[float]:

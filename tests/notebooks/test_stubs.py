@@ -61,10 +61,10 @@ def test_untouched_notebooks_stop_with_a_reason_and_score_nothing(
             ended[lesson.id] = end_of(build(lesson))
     allowed = {lesson.id: expected(lesson) for lesson in sources() if lesson.id in ended}
     assert {id: how for id, how in ended.items() if how and how not in allowed[id]} == {}
-    kept = Ledger(workspace / "ledger.jsonl").read()
-    assert [entry for entry in kept if isinstance(entry, Answer | Prediction)] == []
-    found = scores(workspace, wanted)
-    assert {score.id: score.points for score in found if score.points} == {}
+    entries = Ledger(workspace / "ledger.jsonl").read()
+    assert [entry for entry in entries if isinstance(entry, Answer | Prediction)] == []
+    earned = scores(workspace, wanted)
+    assert {score.id: score.points for score in earned if score.points} == {}
 
 
 def test_every_prediction_guards_the_measurement_that_it_is_about():

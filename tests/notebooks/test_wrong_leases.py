@@ -49,8 +49,8 @@ class StudentKernel:
 
     def cell(self, words: str) -> str:
         """Return the one cell that contains some words."""
-        (found,) = (source for source in self.cells if words in source)
-        return found
+        (cell,) = (source for source in self.cells if words in source)
+        return cell
 
     def run_until(self, words: str) -> None:
         """Run the lesson's cells up to the one that contains some words, which is left out."""
@@ -167,14 +167,14 @@ def test_every_wrong_practice_lease_is_undone_by_the_cell_that_the_message_names
     """
     failure, answer = reserving.cell('switchboard.on("lease-error")'), 'check("reserve.recover")'
     reserving.run(failure)
-    said = reserving.tries(answer, "\n".join(FOUR), "\n".join(lines))
+    output = reserving.tries(answer, "\n".join(FOUR), "\n".join(lines))
     if says:
-        assert "not right yet" in said
-        assert says in said
-        assert "Run the cell below *Cause a failure on purpose* again" in said
+        assert "not right yet" in output
+        assert says in output
+        assert "Run the cell below *Cause a failure on purpose* again" in output
         reserving.run(failure)
-        said = reserving.run(reserving.cell(answer))
-    assert ": right" in said
+        output = reserving.run(reserving.cell(answer))
+    assert ": right" in output
     assert "practice ACTIVE" in reserving.run("print(practice.name, practice.status)")
 
 
@@ -246,13 +246,13 @@ def test_every_wrong_lease_is_undone_by_the_call_that_the_message_names(
         "other = nodes[free.index(True)].name"
     )
     answer = 'check("reserve.lease")'
-    said = choosing.tries(answer, old, new)
-    assert says in said
-    if "LeaseMissingError" in said:
+    output = choosing.tries(answer, old, new)
+    assert says in output
+    if "LeaseMissingError" in output:
         choosing.run("mine.delete()")
     else:
-        assert "not right yet" in said
-        (call,) = re.findall(r"`(delete_all\([^`]+\))`", said)
+        assert "not right yet" in output
+        (call,) = re.findall(r"`(delete_all\([^`]+\))`", output)
         choosing.run(call)
     assert ": right" in choosing.run(choosing.cell(answer))
 
@@ -266,9 +266,9 @@ def test_a_wait_for_a_lease_that_begins_later_ends_in_seconds_and_says_what_was_
     choosing.run("delete_all(plan.lease_name)")
     answer = 'check("reserve.lease")'
     began_s = time.monotonic()
-    said = choosing.tries(answer, ", wait_for_active=False", "")
+    output = choosing.tries(answer, ", wait_for_active=False", "")
     assert time.monotonic() - began_s < 60
-    assert "`wait_for_active=False` is missing in `submit(...)`" in said.splitlines()[-1]
+    assert "`wait_for_active=False` is missing in `submit(...)`" in output.splitlines()[-1]
     assert ": right" in choosing.run(choosing.cell(answer))
 
 
@@ -282,10 +282,10 @@ def test_a_lease_that_the_site_cannot_fill_is_deleted_and_another_block_is_right
     choosing.run("delete_all(plan.lease_name)")
     choosing.tries(answer, "mine.submit(", 'switchboard.on("lease-error")\nmine.submit(')
     choosing.run("from provisioning.lab import rehearsal\nrehearsal.advance_to(block.start)")
-    said = choosing.run(choosing.cell(answer))
-    assert "is in ERROR" in said
-    assert "Choose another node in the planner" in said
-    (call,) = re.findall(r"`(delete_all\([^`]+\))`", said)
+    output = choosing.run(choosing.cell(answer))
+    assert "is in ERROR" in output
+    assert "Choose another node in the planner" in output
+    (call,) = re.findall(r"`(delete_all\([^`]+\))`", output)
     choosing.run(call)
     choosing.run("plan = planner('model')\nblock = plan.chosen")
     assert ": right" in choosing.run(choosing.cell(answer))
@@ -305,20 +305,20 @@ def test_a_wrong_lease_of_a_later_part_is_undone_by_the_call_that_the_message_na
     """`submit(idempotent=True)` keeps any lease of its name, and the check repeats its message."""
     with student_of(request.node.callspec.id, tmp_path) as student:
         student.run_until(answer)
-        made = student.run(
+        output = student.run(
             "context.use_site(block.option.site)\n"
             "wrong = lease.Lease(plan.lease_name, start_date=block.start, end_date=block.end)\n"
             f"wrong.{add}block.option.type)\n"
             "wrong.submit(wait_for_active=False)\n"
             "print(wrong.status)"
         )
-        assert made.endswith("PENDING\n"), made
+        assert output.endswith("PENDING\n"), output
         for _ in range(2):
-            said = student.run(student.cell(answer))
-            assert "not right yet" in said
-        assert "of a type" in said
-        assert "Then run this cell with the three calls." in said
-        (call,) = re.findall(r"`(\[each\.delete\(\)[^`]+\])`", said)
+            output = student.run(student.cell(answer))
+            assert "not right yet" in output
+        assert "of a type" in output
+        assert "Then run this cell with the three calls." in output
+        (call,) = re.findall(r"`(\[each\.delete\(\)[^`]+\])`", output)
         student.run(call)
         assert ": right" in student.run(student.cell(answer))
 
@@ -340,10 +340,10 @@ def test_every_wrong_container_is_undone_by_the_call_that_the_message_names(tmp_
     with student_of("device", tmp_path) as student:
         student.run_until(answer)
         for old, new, says in CONTAINERS.values():
-            said = student.tries(answer, old, new)
-            assert says in said
+            output = student.tries(answer, old, new)
+            assert says in output
             assert says in student.run(student.cell(answer))
-            assert "Delete it: `board.delete()`" in said
+            assert "Delete it: `board.delete()`" in output
             student.run("import time\nboard.delete()\ntime.sleep(2)")
             assert ": right" in student.run(student.cell(answer))
             student.run("board.delete()\ntime.sleep(2)")

@@ -89,7 +89,7 @@ def test_the_days_are_the_students_own_and_lose_no_hour(zone, first, days):
 
 
 @pytest.mark.parametrize(
-    ("zone", "first", "hour", "said"),
+    ("zone", "first", "hour", "text"),
     [
         ("America/Chicago", date(2026, 3, 2), 0, "Mon 02 Mar 00:00–02:50 CST, the last one free"),
         (
@@ -107,10 +107,10 @@ def test_the_days_are_the_students_own_and_lose_no_hour(zone, first, days):
         ("Asia/Kolkata", date(2026, 3, 3), 17, "Tue 03 Mar 17:30–20:20 IST, the last one free"),
     ],
 )
-def test_a_block_is_said_in_the_students_own_time(zone, first, hour, said):
+def test_a_block_is_said_in_the_students_own_time(zone, first, hour, text):
     """With the day if the block contains midnight, and both zones if the clocks change."""
     page = table(node("a"), zone=ZoneInfo(zone), first=first)
-    assert page.days[first][hour][0].text(ZoneInfo(zone)) == said
+    assert page.days[first][hour][0].text(ZoneInfo(zone)) == text
 
 
 def test_the_text_says_what_the_calendar_shows():

@@ -17,20 +17,20 @@ from provisioning.testbed import errors
 # Refusals: the exceptions are built as the clients build them.
 
 
-def named(name: str, said: object = "said", **attributes) -> Exception:
-    error = type(name, (Exception,), {})(said)
+def named(name: str, message: object = "said", **attributes) -> Exception:
+    error = type(name, (Exception,), {})(message)
     vars(error).update(attributes)
     return error
 
 
-def blazar(said: str, code: int = 500) -> Exception:
+def blazar(message: str, code: int = 500) -> Exception:
     """As blazarclient's: the class says 500, the real status is in kwargs."""
-    return named("BlazarClientException", said, code=500, kwargs={"code": code})
+    return named("BlazarClientException", message, code=500, kwargs={"code": code})
 
 
-def http(said: str, status: int) -> Exception:
+def http(message: str, status: int) -> Exception:
     """As keystoneauth's and novaclient's."""
-    return named("HttpError", said, http_status=status)
+    return named("HttpError", message, http_status=status)
 
 
 PAGE = "<html><body><h1>503 Service Unavailable</h1>\n</body></html>"
@@ -107,17 +107,17 @@ POOL = "HTTPConnectionPool(host='chi.org', port=5000): Max retries exceeded with
 )
 def test_each_refusal_has_its_error(raised, expected, what):
     """Kind, action, and the service's reason in a few words; an error is explained once."""
-    made = explain(raised, "reserving at CHI@TACC")
-    assert type(made) is expected
-    assert made.what.startswith("reserving at CHI@TACC: ")
-    assert what in made.what
-    assert len(made.what) < 600
-    assert not any(word in made.what for word in ("HTTPConnectionPool", "<", "Max retries"))
-    assert explain(made, "again") is made
+    error = explain(raised, "reserving at CHI@TACC")
+    assert type(error) is expected
+    assert error.what.startswith("reserving at CHI@TACC: ")
+    assert what in error.what
+    assert len(error.what) < 600
+    assert not any(word in error.what for word in ("HTTPConnectionPool", "<", "Max retries"))
+    assert explain(error, "again") is error
     # Of a calendar, whatever is not the whole site's is the calendar's own.
     whole_site = errors.NotSignedInError | errors.MaintenanceError | errors.NoAnswerError
     assert isinstance(
-        unread(made), whole_site if isinstance(made, whole_site) else errors.CalendarUnreadError
+        unread(error), whole_site if isinstance(error, whole_site) else errors.CalendarUnreadError
     )
 
 
@@ -214,9 +214,9 @@ def test_a_lease_tells_a_named_machine_from_any_of_a_type(condition, name):
         {"id": 7, "resource_type": "physical:host", "resource_properties": condition},
         {"id": "f", "resource_type": "virtual:floatingip"},
     ]
-    made = replies.lease({**LEASE, "reservations": reservations})
-    assert (made.status, made.end.minute, made.node) == ("ACTIVE", 50, name)
-    assert [(r.id, r.resource_type) for r in made.reservations] == [
+    lease = replies.lease({**LEASE, "reservations": reservations})
+    assert (lease.status, lease.end.minute, lease.node) == ("ACTIVE", 50, name)
+    assert [(r.id, r.resource_type) for r in lease.reservations] == [
         ("7", "physical:host"),
         ("f", "virtual:floatingip"),
     ]
@@ -237,8 +237,8 @@ def test_machines_have_floating_addresses_only():
     fault, created = {"message": "No valid host was found."}, "2026-03-02T12:00:00Z"
     server = SimpleNamespace(id="s", name="n", status="ERROR", fault=fault, created=created)
     server.addresses = {"sharednet1": [fixed, floating]}
-    made = replies.server(server)
-    assert (made.addresses, made.failed, made.fault) == (
+    machine = replies.server(server)
+    assert (machine.addresses, machine.failed, machine.fault) == (
         ("192.0.2.4",),
         True,
         "No valid host was found.",
@@ -247,8 +247,8 @@ def test_machines_have_floating_addresses_only():
         uuid="c", name="n", status="Running", status_reason="None", created_at=created
     )
     container.addresses = {"net": [{"addr": "10.1.0.4", "port": "p-1"}]}
-    made = replies.container(container, {"p-1": "192.0.2.5", "p-2": "192.0.2.6"})
-    assert (made.status, made.up, made.addresses, made.fault) == (
+    machine = replies.container(container, {"p-1": "192.0.2.5", "p-2": "192.0.2.6"})
+    assert (machine.status, machine.up, machine.addresses, machine.fault) == (
         "RUNNING",
         True,
         ("192.0.2.5",),
@@ -279,8 +279,8 @@ def test_bookings_are_sorted_by_resource_and_unknown_nodes_cannot_be_reserved():
     node = SimpleNamespace(site="CHI@TACC", name="nc01", type="compute_liqid", reservable=True)
     device = SimpleNamespace(device_name="pi5-03", device_type="raspberrypi5", reservable=True)
     for listed, name, kind in ((node, "nc01", "compute_liqid"), (device, "pi5-03", "raspberrypi5")):
-        found = replies.resource(listed, "CHI@TACC", "3", taken)
-        assert (found.name, found.type, found.reservable, found.bookings) == (
+        resource = replies.resource(listed, "CHI@TACC", "3", taken)
+        assert (resource.name, resource.type, resource.reservable, resource.bookings) == (
             name,
             kind,
             True,

@@ -55,13 +55,13 @@ def read(sites, clock):
     taken in peace.
     """
 
-    def made(elapsed_s=-600.0):
+    def reader_at(elapsed_s=-600.0):
         clock.elapsed_s = elapsed_s
         chooser = Chooser(MODEL, sites, CHICAGO, clock)
         chooser.read()
         return chooser
 
-    return made
+    return reader_at
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_first_free_block_of_the_best_machine_is_chosen(read, elapsed_s, hou
 
 
 @pytest.mark.parametrize(
-    ("taken", "broken", "option", "said"),
+    ("taken", "broken", "option", "reason"),
     [
         ({"compute_liqid"}, set(), GIGAIO, "all taken this week"),
         (set(), {"CHI@TACC"}, GIGAIO, "CHI@TACC is in maintenance"),
@@ -88,14 +88,16 @@ def test_the_first_free_block_of_the_best_machine_is_chosen(read, elapsed_s, hou
     ],
     ids=["taken", "maintenance", "all taken", "no site"],
 )
-def test_the_next_option_is_chosen_and_the_text_says_why(sites, read, taken, broken, option, said):
+def test_the_next_option_is_chosen_and_the_text_says_why(
+    sites, read, taken, broken, option, reason
+):
     """With the changes for the lesson; without a choice, code, calendar file and lease are
     absent.
     """
     sites.taken, sites.broken = taken, broken
     chooser = read()
     text = chooser.text(rehearsed=False)
-    assert said in text
+    assert reason in text
     assert f"changes {GIGAIO.changes}" in text
     if option:
         assert chooser.block.option == option
@@ -141,11 +143,11 @@ def test_what_is_sent_is_what_was_chosen(read, sites):
         (NAME, "node", "compute_gigaio", start, end, "gigaio-01")
     ]
     assert (chooser.lease, chooser.lease_option) == (lease, GIGAIO)
-    said = (
+    text = (
         f"Reserved at CHI@UC ({GIGAIO.name}): {NAME} is PENDING, Mon 02 Mar 07:00–09:50 CST, id "
         f"{lease.id}"
     )
-    assert said in chooser.text(rehearsed=True)
+    assert text in chooser.text(rehearsed=True)
 
 
 def test_a_machine_that_is_refused_is_passed_over_and_not_offered_again(read, sites):
@@ -186,8 +188,8 @@ def test_a_silent_site_may_have_the_lease(read, sites):
 
 def test_a_second_click_makes_no_second_lease_anywhere(read, sites):
     """Not at the same site, and not at another one of the options, also in a new kernel."""
-    first, again = read().reserve(), read()
-    assert again.lease == first
-    again.choose(GIGAIO)
-    assert again.reserve() == first
+    first, second = read().reserve(), read()
+    assert second.lease == first
+    second.choose(GIGAIO)
+    assert second.reserve() == first
     assert sum(len(bed.lease_list) for bed in sites.beds.values()) == 1

@@ -55,14 +55,14 @@ def test_an_arrival_that_differs_is_refused_and_the_old_file_stays(
 
 def test_a_job_tells_its_lines_and_is_made_anew_each_time(device: Device, tmp_path: Path) -> None:
     """Two runs of the same command are two measurements."""
-    told: list[str] = []
+    progress: list[str] = []
     code = (
         "import pathlib; p = pathlib.Path('count'); n = len(p.read_text()) if p.exists() else 0; "
     )
     code += "p.write_text('x' * (n + 1)); print('run', n + 1)"
     for _ in range(2):
-        device.python(["-c", code], name="counts", on_line=told.append)
-    assert told == ["run 1", "run 2"]
+        device.python(["-c", code], name="counts", on_line=progress.append)
+    assert progress == ["run 1", "run 2"]
     assert device.ask(["-c", "print('words'); print('[1, 2]')"]) == [1, 2]
 
 

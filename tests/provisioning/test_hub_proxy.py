@@ -72,8 +72,8 @@ def machine(tmp_path: Path) -> Iterator[tuple[Way, str]]:
     """The way to a machine and how ssh is called for it; the node's script has started its Jupyter
     for a Hub.
     """
-    made = Node(tmp_path)
-    home, own = made.home, made.home / ".serving-labs"
+    node = Node(tmp_path)
+    home, own = node.home, node.home / ".serving-labs"
     (home / "serving-labs" / "notebooks" / "3_system").mkdir(parents=True)
     (own / "venv").symlink_to(sys.prefix)
     (own / "jupyter-token").write_text("inner")
@@ -90,12 +90,12 @@ def machine(tmp_path: Path) -> Iterator[tuple[Way, str]]:
     try:
         done = subprocess.run(started, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-        yield Way(ADDRESS, str(tmp_path / "key")), made.ssh
+        yield Way(ADDRESS, str(tmp_path / "key")), node.ssh
     finally:
         pid = own / "jupyter.pid"
         if pid.exists():
             subprocess.run(["kill", pid.read_text().strip()], check=False)
-        made.end()
+        node.end()
 
 
 def test_a_notebook_runs_on_the_machine_and_a_service_is_seen_through_the_hub(hub, machine) -> None:

@@ -59,7 +59,7 @@ def test_a_recording_has_forms_status_and_headers_and_no_values(site):
     assert requests.Session.send is send
     requests.get(f"{site}/v2.1/flavors")
     calls = recorder.calls()
-    shown, made = (call for name, call in sorted(calls.items()) if "servers" in name)
+    shown, creation = (call for name, call in sorted(calls.items()) if "servers" in name)
     assert (shown["count"], shown["query"], list(shown["answers"])) == (2, ["name"], ["200", "404"])
     assert "x-auth-token" in shown["asked_headers"]
     answer = shown["answers"]["200"]
@@ -68,7 +68,7 @@ def test_a_recording_has_forms_status_and_headers_and_no_values(site):
     addresses = {"{name}": [{"addr": "string", "version": "number"}]}
     form = {"id": "string", "name": "string", "status": "=ACTIVE", "addresses": addresses}
     assert answer["form"] == {"server": form | {"fault": "null"}}
-    assert made["asked"] == {"server": {"name": "string"}}
+    assert creation["asked"] == {"server": {"name": "string"}}
     assert not any("flavors" in name for name in calls)
     text = json.dumps(calls)
     assert [secret for secret in SECRETS if secret in text] == []

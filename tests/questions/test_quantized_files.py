@@ -102,7 +102,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def said(folder: Path, photos: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch):
+def message_of(folder: Path, photos: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch):
     """Return a function that quantizes the toy and returns the check's message."""
     quantize = import_module("labs.checkpoints.reads.quantize")
 
@@ -131,20 +131,20 @@ def said(folder: Path, photos: dict[str, np.ndarray], monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_each_argument_of_the_call_has_its_message(call: str, said, photos):
+def test_each_argument_of_the_call_has_its_message(call: str, message_of, photos):
     """Or a default does the same, which is right."""
     changes, expected = CALLS[call]
-    message = said(changes, photos["training"])
+    message = message_of(changes, photos["training"])
     print(f"{call}: {message}")
     assert bool(message) == bool(expected), message
     assert re.search(expected, message)
 
 
 @pytest.mark.parametrize("calibrating", PHOTOS)
-def test_photos_that_calibrate_are_the_training_photos(calibrating: str, said, photos):
+def test_photos_that_calibrate_are_the_training_photos(calibrating: str, message_of, photos):
     """Any of them, in any order, as long as they are more than a few."""
     choose, expected = PHOTOS[calibrating]
-    message = said({}, choose(photos["training"], photos["evaluation"]))
+    message = message_of({}, choose(photos["training"], photos["evaluation"]))
     print(f"{calibrating}: {message}")
     assert bool(message) == bool(expected), message
     assert re.search(expected, message)

@@ -272,15 +272,15 @@ def test_a_recommendation_that_the_server_s_table_allows_is_accepted(seed: int):
             table = value if 'observe("defend.options"' in cell.source else table
     rows = shown(table)
     assert set(rows) == {"food11", "int8-quick", "int8-many", "int8-both"}
-    kept = {name: row for name, row in rows.items() if row["accuracy"] == "kept"}
+    as_accurate = {name: row for name, row in rows.items() if row["accuracy"] == "kept"}
     allowed = {
         name
-        for name, row in kept.items()
+        for name, row in as_accurate.items()
         if float(row["one photo, ms"]) < 1e3 * server.p50_s
         and float(row["32 at once, photos/s"]) >= (server.batch_fps or 0)
     }
     # Nobody has optimized `food11`.
-    for name in set(allowed or kept) - {"food11"}:
+    for name in set(allowed or as_accurate) - {"food11"}:
         evidence = {"p50_ms": float(rows[name]["one photo, ms"]), "right": int(rows[name]["right"])}
         choice = scope["choice"] | {"option": name, "evidence": evidence}
         assert verdict("defend.choice", choice).ok, (
@@ -363,9 +363,9 @@ def test_the_batches_of_the_table_are_judged_and_not_those_of_the_race(execution
         next(part for part in row.split() if "batching" in part): text
         for row, text in _per_execution(rows)
     }
-    found = question("batching.formed").verdict(entries.records)
-    assert found.ok == (float(texts["batching-on"]) >= 2)
-    assert found.ok or texts["batching-on"] in found.message
+    verdict = question("batching.formed").verdict(entries.records)
+    assert verdict.ok == (float(texts["batching-on"]) >= 2)
+    assert verdict.ok or texts["batching-on"] in verdict.message
 
 
 def _per_execution(rows: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str]]:
@@ -406,6 +406,6 @@ def test_a_gpu_is_idle_as_the_table_shows_it(seed: int):
     scope |= {"guesses": {"batches": 1, "second": 1, "each": 1}, "in_words": in_words}
     rows = shown(run(cell("gpus", 'table["times one"]', begin="def row_of"), scope))
     first, second = (int(text.strip(" %")) for text in rows["one"]["GPUs busy"].split(","))
-    found = question("gpus.placed").verdict(entries.records)
-    assert found.ok == (second <= MOST_IDLE * first), (first, second, found.message)
-    assert found.ok or f"{second} %" in found.message
+    verdict = question("gpus.placed").verdict(entries.records)
+    assert verdict.ok == (second <= MOST_IDLE * first), (first, second, verdict.message)
+    assert verdict.ok or f"{second} %" in verdict.message

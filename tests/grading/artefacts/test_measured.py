@@ -97,15 +97,15 @@ def bomb(path: Path) -> Path:
 
 def test_an_honest_model_is_measured(pictures: Path):
     """Its classes, in the pictures' order, and its integers."""
-    found = inspect_models([taken(MODEL)], pictures)[MODEL.name]
+    inspected = inspect_models([taken(MODEL)], pictures)[MODEL.name]
     drawn = Pictures.load(pictures)
-    assert found.fault == ""
-    assert found.integer_share == 1
+    assert inspected.fault == ""
+    assert inspected.integer_share == 1
     # Source: Sandler et al., MobileNetV2, 2018, table 4: 300 million.
-    assert round(found.multiplications / 1e6) == 300
-    assert len(found.predicted) == 48
+    assert round(inspected.multiplications / 1e6) == 300
+    assert len(inspected.predicted) == 48
     # Hard pictures and views: far more than one in eleven, and fewer than of all pictures.
-    assert np.mean(np.array(found.predicted) == drawn.labels) > 0.3
+    assert np.mean(np.array(inspected.predicted) == drawn.labels) > 0.3
 
 
 def test_each_hostile_model_is_one_sentence_and_the_honest_one_beside_them_is_measured(
@@ -130,12 +130,12 @@ def test_each_hostile_model_is_one_sentence_and_the_honest_one_beside_them_is_me
     files[save(tmp_path / "shape.onnx", [identity])] = "11 finite numbers"
     files[save(tmp_path / "long.onnx", [relu] * 6000)] = "6000 nodes"
     files[save(tmp_path / "own.onnx", [own])] = "mine"
-    found = inspect_models([*map(taken, files), taken(MODEL)], pictures)
-    assert found[MODEL.name].fault == ""
+    inspected = inspect_models([*map(taken, files), taken(MODEL)], pictures)
+    assert inspected[MODEL.name].fault == ""
     for path, says in files.items():
-        fault = found[path.name].fault
+        fault = inspected[path.name].fault
         assert any(word in fault for word in says.split("|")), f"{path.name}: {fault!r}"
-        assert found[path.name].predicted == ()
+        assert inspected[path.name].predicted == ()
 
 
 def test_a_model_that_takes_for_ever_takes_no_others_result_with_it(
@@ -148,9 +148,9 @@ def test_a_model_that_takes_for_ever_takes_no_others_result_with_it(
     last = helper.make_node("Identity", ["h4000"], ["y"])
     slow = save(tmp_path / "slow.onnx", [wide, *more, last], initializers=[weight])
     monkeypatch.setattr(measured, "SECONDS_A_MODEL", 0)
-    found = inspect_models([taken(slow), taken(MODEL)], pictures)
-    assert "in time" in found["slow.onnx"].fault
-    assert found[MODEL.name].fault == ""
+    inspected = inspect_models([taken(slow), taken(MODEL)], pictures)
+    assert "in time" in inspected["slow.onnx"].fault
+    assert inspected[MODEL.name].fault == ""
 
 
 def test_a_child_that_was_taken_over_cannot_make_the_grader_stumble(
@@ -166,8 +166,8 @@ def test_a_child_that_was_taken_over_cannot_make_the_grader_stumble(
     monkeypatch.setattr(
         Sandbox, "run", lambda *a, **k: Outcome(0, False, "\n".join(lines), "", 0.1)
     )
-    found = inspect_models([taken(MODEL)], pictures)
-    assert found[MODEL.name].fault == "what was measured makes no sense"
+    inspected = inspect_models([taken(MODEL)], pictures)
+    assert inspected[MODEL.name].fault == "what was measured makes no sense"
 
 
 def test_the_same_bytes_are_measured_once(tmp_path: Path, pictures: Path, monkeypatch):
@@ -195,18 +195,18 @@ def test_of_a_child_only_what_nobody_else_could_have_said_is_kept(
     """
     other = tmp_path / "other.onnx"
     other.write_bytes(MODEL.read_bytes() + b" ")
-    said = {"multiplications": 8}
+    claims = {"multiplications": 8}
     lines = [
         {"name": other.name, "begun": True},
-        {"name": other.name, **said, "predicted": [1]},
+        {"name": other.name, **claims, "predicted": [1]},
         {"name": MODEL.name, "begun": True},
-        {"name": other.name, **said, "predicted": [2]},
-        {"name": MODEL.name, **said, "predicted": [3]},
+        {"name": other.name, **claims, "predicted": [2]},
+        {"name": MODEL.name, **claims, "predicted": [3]},
     ]
     text = "\n".join(map(json.dumps, lines))
     monkeypatch.setattr(Sandbox, "run", lambda *a, **k: Outcome(0, False, text, "", 0.1))
-    found = inspect_models([taken(other), taken(MODEL)], pictures)
-    assert (found[other.name].predicted, found[MODEL.name].predicted) == ((1,), (3,))
+    inspected = inspect_models([taken(other), taken(MODEL)], pictures)
+    assert (inspected[other.name].predicted, inspected[MODEL.name].predicted) == ((1,), (3,))
     assert [model.name for model in measured._MEASURED.values()] == [other.name]
 
 
@@ -214,7 +214,9 @@ def test_a_file_that_takes_fewer_pixels_is_shown_fewer(tmp_path: Path, pictures:
     """The edge part makes such files; one that takes more than there are is refused in words."""
     small = with_input_size(MODEL, tmp_path / "small.onnx", 160)
     large = with_input_size(MODEL, tmp_path / "large.onnx", 256)
-    found = inspect_models([taken(small), taken(large)], pictures)
-    assert found["small.onnx"].fault == ""
-    assert np.mean(np.array(found["small.onnx"].predicted) == Pictures.load(pictures).labels) > 0.3
-    assert "256 pixels" in found["large.onnx"].fault
+    inspected = inspect_models([taken(small), taken(large)], pictures)
+    assert inspected["small.onnx"].fault == ""
+    assert (
+        np.mean(np.array(inspected["small.onnx"].predicted) == Pictures.load(pictures).labels) > 0.3
+    )
+    assert "256 pixels" in inspected["large.onnx"].fault

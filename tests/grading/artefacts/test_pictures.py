@@ -20,9 +20,9 @@ def test_batches_are_the_courses_tensors_bit_by_bit():
     pixels = np.random.default_rng(1).integers(0, 256, (5, 32, 32, 3), np.uint8)
     mean, std = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
     wanted = ((pixels.astype(np.float32) / 255.0 - mean) / std).transpose(0, 3, 1, 2)
-    found = [batch.copy() for batch in child._batches(pixels, 2)]
-    assert [len(batch) for batch in found] == [2, 2, 1]
-    assert np.array_equal(np.concatenate(found), wanted)
+    batches = [batch.copy() for batch in child._batches(pixels, 2)]
+    assert [len(batch) for batch in batches] == [2, 2, 1]
+    assert np.array_equal(np.concatenate(batches), wanted)
 
 
 def test_a_file_of_pictures_is_read_once_until_it_changes(tmp_path: Path):

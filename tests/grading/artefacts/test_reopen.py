@@ -50,18 +50,18 @@ def opened(id: str, texts: dict[str, object]) -> reopen.Opened:
         patch.setattr(
             json, "loads", lambda text, **how: (how or lenient.append(text), loads(text, **how))[1]
         )
-        found = open_again([ASKED[id][1]], seen(id, texts))[id]
+        reopened = open_again([ASKED[id][1]], seen(id, texts))[id]
     assert lenient == []
-    return found
+    return reopened
 
 
 @pytest.mark.parametrize("id", TEXTS)
 def test_what_the_solved_cell_hands_over_is_right_when_it_is_opened(id: str):
     """And none of it, nothing in it, or something else is not, though the ledger says the same."""
     texts = handed(ASKED[id][0], id)
-    found = opened(id, texts)
-    assert found.fault == ""
-    assert found.verdict.ok, found.verdict
+    reopened = opened(id, texts)
+    assert reopened.fault == ""
+    assert reopened.verdict.ok, reopened.verdict
     for other in (
         {},
         {name: {"text": ""} for name in texts},
@@ -84,8 +84,8 @@ def test_a_program_that_only_says_so_is_not_right(id: str, text: str, monkeypatc
     """It depends on answers from outside; every attempt to be excused costs it the question."""
     monkeypatch.setattr(program, "READY_S", 3)
     (name,) = handed(ASKED[id][0], id)
-    found = opened(id, {name: {"text": text}})
-    assert not found.verdict.ok, found
+    reopened = opened(id, {name: {"text": text}})
+    assert not reopened.verdict.ok, reopened
 
 
 @pytest.mark.parametrize(
@@ -134,9 +134,9 @@ def test_a_grader_that_cannot_ask_a_program_says_so_and_judges_nothing(monkeypat
     silent = [sys.executable, "-c", 'print(\'{"hello": "no_such_package"}\', flush=True)']
     with monkeypatch.context() as patch:
         patch.setattr(programs, "command", lambda kind, path: silent)
-        found = opened(id, texts)
-    assert found.verdict is None
-    assert "pip install no_such_package" in found.fault
+        reopened = opened(id, texts)
+    assert reopened.verdict is None
+    assert "pip install no_such_package" in reopened.fault
     monkeypatch.setattr(
         reopen, "abilities", lambda: replace(abilities(), bubblewrap=False, own_user=False)
     )

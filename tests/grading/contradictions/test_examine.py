@@ -113,16 +113,16 @@ CONTRADICTIONS = [
 @pytest.mark.parametrize(("rule", "edit", "wanted", "is_itself"), CONTRADICTIONS)
 def test_what_cannot_be_true_is_set_aside_alone(rule: str, edit, wanted: dict, is_itself: bool):
     """Everything else is kept, answers above all."""
-    found, record = spoiled(edit, wanted)
-    assert {finding.rule for finding in found.findings} == {rule}
-    gone = {name for finding in found.findings for name in finding.records}
-    assert not gone & {entry["record_id"] for entry in found.entries}
+    examined, record = spoiled(edit, wanted)
+    assert {finding.rule for finding in examined.findings} == {rule}
+    gone = {name for finding in examined.findings for name in finding.records}
+    assert not gone & {entry["record_id"] for entry in examined.entries}
     assert record["record_id"] in gone or not is_itself
 
 
 def load(samples: list[float], **fields: object) -> dict:
     """Return a load record of two senders whose ten answers began over half a second."""
-    made = {
+    load_facts = {
         "mode": "closed",
         "offsets_s": [0.1 * (number // 2) for number in range(10)],
         "failures": [],
@@ -135,11 +135,11 @@ def load(samples: list[float], **fields: object) -> dict:
         "concurrency": 2,
         "record_id": "r",
     }
-    return {**about, "samples": samples, "load": made}
+    return {**about, "samples": samples, "load": load_facts}
 
 
 @pytest.mark.parametrize(
-    ("made", "rules"),
+    ("loaded", "rules"),
     [
         pytest.param(load([0.1] * 10), [], id="two senders, busy all the time"),
         pytest.param(load([0.3] * 10), ["load-beyond-its-senders"], id="slower answers"),
@@ -158,9 +158,9 @@ def load(samples: list[float], **fields: object) -> dict:
         ),
     ],
 )
-def test_more_waiting_than_there_were_senders_is_impossible(made: dict, rules: list[str]):
+def test_more_waiting_than_there_were_senders_is_impossible(loaded: dict, rules: list[str]):
     """Little's law bounds what senders can have felt."""
-    assert [rule for rule, *_ in load_fits_its_senders([made])] == rules
+    assert [rule for rule, *_ in load_fits_its_senders([loaded])] == rules
 
 
 #: Multiplications of the course's network for one photo, and processors: features, and the least

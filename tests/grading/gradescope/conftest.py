@@ -76,5 +76,5 @@ def tree(_unpacked: Path, request: pytest.FixtureRequest, tmp_path: Path) -> Ite
         source = unpack(
             build_package(tmp_path / "autograder.zip", part=part, seed=SEED), tmp_path / "source"
         )
-    with planted(source, part) as made:
-        yield made
+    with planted(source, part) as tree:
+        yield tree

@@ -67,21 +67,23 @@ def test_honest_work_earns_its_points(tree: Tree):
         shutil.copy(model, tree.submission)
     (tree.submission / "ledger.jsonl").write_text(honest(part).text)
     assert tree.run() == "result: whole\n"
-    found, fallback = tree.results, tree.fallback
+    results, fallback = tree.results, tree.fallback
     assert [path.name for path in (tree.root / "results").iterdir()] == ["results.json"]
-    assert set(found) <= TOP_FIELDS
-    assert all(set(test) <= TEST_FIELDS for test in found["tests"])
-    assert found["extra_data"]["fault"] == ""
-    assert found["stdout_visibility"] == "hidden"
-    assert found["score"] == pytest.approx(sum(test["score"] for test in found["tests"]), abs=0.1)
-    worth = sum(test["max_score"] for test in found["tests"])
+    assert set(results) <= TOP_FIELDS
+    assert all(set(test) <= TEST_FIELDS for test in results["tests"])
+    assert results["extra_data"]["fault"] == ""
+    assert results["stdout_visibility"] == "hidden"
+    assert results["score"] == pytest.approx(
+        sum(test["score"] for test in results["tests"]), abs=0.1
+    )
+    worth = sum(test["max_score"] for test in results["tests"])
     assert worth == pytest.approx(fallback["tests"][0]["max_score"], abs=0.1)
-    rows = by_id(found["tests"], part)
+    rows = by_id(results["tests"], part)
     hidden = {id for id, test in rows.items() if test["visibility"] == "after_published"}
     ids = {lesson.id for lesson in assignment().lessons(part)}
     assert hidden == {question.id for question in all_hidden() if question.lesson in ids}
     # The rows shown at once contain no results of hidden checks.
-    assert not any(rows[id]["name"] in found["output"] for id in hidden)
+    assert not any(rows[id]["name"] in results["output"] for id in hidden)
     asked = {
         id
         for id in rows
@@ -127,14 +129,14 @@ def test_a_cell_reaches_neither_results_nor_secrets(tree: Tree):
     spoiled["value"]["source"] = CELL.format(root=tree.root, marker=marker)
     (tree.submission / "ledger.jsonl").write_text(written(entries))
     assert tree.run() == "result: whole\n"
-    found = tree.results
-    rows = by_id(found["tests"])
-    said = rows[f"{SPOILED.id}.computed"]
-    assert said["score"] == 0
-    assert "RuntimeError" not in said["output"]
-    assert found["extra_data"]["reruns"][SPOILED.id] == "it raises RuntimeError"
+    results = tree.results
+    rows = by_id(results["tests"])
+    row = rows[f"{SPOILED.id}.computed"]
+    assert row["score"] == 0
+    assert "RuntimeError" not in row["output"]
+    assert results["extra_data"]["reruns"][SPOILED.id] == "it raises RuntimeError"
     # The cell could not read the cases, the table of hidden rows, or Gradescope's own file.
-    assert not [word for word in ('"args"', "HiddenRow", "A Student") if word in str(found)]
+    assert not [word for word in ('"args"', "HiddenRow", "A Student") if word in str(results)]
     # The honest cells beside it keep theirs.
     assert rows[f"{HONEST.id}.computed"]["score"] == rows[f"{HONEST.id}.computed"]["max_score"] > 0
     assert [path.name for path in (tree.root / "results").iterdir()] == ["results.json"]

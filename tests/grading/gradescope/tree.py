@@ -67,9 +67,9 @@ class Tree:
     def run(self, *command: str) -> str:
         """Return what the command prints; it has to end well."""
         with self.start(*command) as process:
-            said, _ = process.communicate(timeout=300)
-        assert process.returncode == 0, said
-        return said
+            output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+        return output
 
     def python(self, code: str) -> str:
         """Return what a line of Python prints in the tree's environment."""

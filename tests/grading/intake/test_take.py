@@ -50,7 +50,7 @@ def take(tmp_path: Path):
     return run
 
 
-def said(intake: Intake) -> str:
+def notes_of(intake: Intake) -> str:
     return "\n".join(f"{note.about}: {note.message}" for note in intake.notes)
 
 
@@ -61,11 +61,15 @@ def put(folder: Path, name: str, content: bytes = b"raise SystemExit") -> None:
 
 def test_the_allow_lists_files_are_taken_and_equal_ones_have_equal_digests(take, folder: Path):
     """Nothing is said about them; a batch knows its finished work by the digest."""
-    found = take(folder)
-    assert (found.files.keys(), found.ledger.entries, found.notes) == (HONEST.keys(), [ANSWER], [])
-    assert take(folder).digest == found.digest
+    intake = take(folder)
+    assert (intake.files.keys(), intake.ledger.entries, intake.notes) == (
+        HONEST.keys(),
+        [ANSWER],
+        [],
+    )
+    assert take(folder).digest == intake.digest
     put(folder, "model.onnx", b"another")
-    assert take(folder).digest != found.digest
+    assert take(folder).digest != intake.digest
 
 
 @pytest.mark.parametrize(
@@ -99,9 +103,9 @@ def test_the_allow_lists_files_are_taken_and_equal_ones_have_equal_digests(take,
 def test_nothing_else_is_taken(take, folder: Path, name: str):
     """A conftest beside a notebook takes a run over; a module named like a library shadows it."""
     put(folder, name)
-    found = take(folder)
-    assert found.files.keys() == HONEST.keys()
-    assert "was left" in said(found) or "/.hidden/" in name
+    intake = take(folder)
+    assert intake.files.keys() == HONEST.keys()
+    assert "was left" in notes_of(intake) or "/.hidden/" in name
 
 
 def test_programs_keep_their_folders(take, folder: Path):
@@ -111,9 +115,9 @@ def test_programs_keep_their_folders(take, folder: Path):
     names = ("a/config.pbtxt", "b/1/model.py", "b/config.pbtxt", "serving/app.py")
     for name in names:
         put(folder, f"workspace/programs/{name}", name.encode())
-    found = take(folder)
-    assert [row.name for row in found.of(Kind.PROGRAM)] == [f"programs/{name}" for name in names]
-    assert found.files["programs/b/config.pbtxt"].path.read_text() == "b/config.pbtxt"
+    intake = take(folder)
+    assert [row.name for row in intake.of(Kind.PROGRAM)] == [f"programs/{name}" for name in names]
+    assert intake.files["programs/b/config.pbtxt"].path.read_text() == "b/config.pbtxt"
 
 
 def test_links_pipes_and_folders_are_not_opened(take, folder: Path, tmp_path: Path):
@@ -125,10 +129,10 @@ def test_links_pipes_and_folders_are_not_opened(take, folder: Path, tmp_path: Pa
     (folder / "models").symlink_to(tmp_path)
     (folder / "ledger.jsonl").unlink()
     (folder / "ledger.jsonl").symlink_to("/etc/passwd")
-    found = take(folder)
-    assert sorted(found.files) == ["model.onnx"]
-    assert said(found).count("not a regular file") == 3
-    assert "without the ledger there is no evidence" in said(found)
+    intake = take(folder)
+    assert sorted(intake.files) == ["model.onnx"]
+    assert notes_of(intake).count("not a regular file") == 3
+    assert "without the ledger there is no evidence" in notes_of(intake)
 
 
 @pytest.mark.parametrize(
@@ -163,15 +167,19 @@ def test_a_name_and_a_folder_around_a_ledger_cost_nothing(take, folder: Path, na
     Beside the file under its own name, such a copy is ignored.
     """
     put(folder, name, b"another")
-    found = take(folder)
-    assert (found.files["ledger.jsonl"].path.read_bytes(), found.ledger.entries) == (
+    intake = take(folder)
+    assert (intake.files["ledger.jsonl"].path.read_bytes(), intake.ledger.entries) == (
         HONEST["ledger.jsonl"],
         [ANSWER],
     )
-    assert "only the first one counts" in said(found)
+    assert "only the first one counts" in notes_of(intake)
     (folder / "ledger.jsonl").replace(folder / name)
-    found = take(folder)
-    assert (found.files.keys(), found.ledger.entries, found.notes) == (HONEST.keys(), [ANSWER], [])
+    intake = take(folder)
+    assert (intake.files.keys(), intake.ledger.entries, intake.notes) == (
+        HONEST.keys(),
+        [ANSWER],
+        [],
+    )
 
 
 @pytest.mark.parametrize("content", [b"{}", b"", b"[" * 100_000, b"x" * (20 << 20)])
@@ -185,8 +193,8 @@ def test_notebooks_are_for_people(take, folder: Path, name: str, content: bytes)
     before = take(folder)
     (folder / NOTEBOOK).unlink()
     put(folder, name, content)
-    found = take(folder)
-    assert (found.files.keys(), found.notes, found.digest) == (HONEST.keys(), [], before.digest)
+    intake = take(folder)
+    assert (intake.files.keys(), intake.notes, intake.digest) == (HONEST.keys(), [], before.digest)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
@@ -195,8 +203,8 @@ def test_a_ledger_is_read_in_the_encoding_that_an_editor_gave_it(take, folder: P
     lines = [ANSWER, {**ANSWER, "record_id": "1" * 32, "value": "Müller"}]
     text = "".join(json.dumps(line, ensure_ascii=False) + "\r\n" for line in lines)
     put(folder, "ledger.jsonl", text.encode(encoding))
-    found = take(folder)
-    assert (found.ledger.entries, found.notes) == (lines, [])
+    intake = take(folder)
+    assert (intake.ledger.entries, intake.notes) == (lines, [])
 
 
 def test_of_a_ledger_that_is_too_long_the_part_that_was_left_is_named(take, folder: Path):
@@ -204,18 +212,18 @@ def test_of_a_ledger_that_is_too_long_the_part_that_was_left_is_named(take, fold
     before the cap count.
     """
     entries = [entry for part in WHOLE for entry in recorded(part)] * 4
-    again = [{**entry, "record_id": f"{number:032x}"} for number, entry in enumerate(entries)]
-    put(folder, "ledger.jsonl", "".join(json.dumps(entry) + "\n" for entry in again).encode())
-    found = take(folder)
-    assert (len(found.ledger.entries), found.notes) == (len(again), [])
+    renumbered = [{**entry, "record_id": f"{number:032x}"} for number, entry in enumerate(entries)]
+    put(folder, "ledger.jsonl", "".join(json.dumps(entry) + "\n" for entry in renumbered).encode())
+    intake = take(folder)
+    assert (len(intake.ledger.entries), intake.notes) == (len(renumbered), [])
     lines = [json.dumps({**ANSWER, "record_id": f"{number:032x}"}) + "\n" for number in range(9)]
     put(folder, "ledger.jsonl", "".join(lines).encode())
-    found = take(folder, replace(DEFAULT_LIMITS, ledger_memory_bytes=5 * 5_000))
-    assert len(found.ledger.entries) == 5
-    assert "lines 6 to 9 were left" in said(found)
+    intake = take(folder, replace(DEFAULT_LIMITS, ledger_memory_bytes=5 * 5_000))
+    assert len(intake.ledger.entries) == 5
+    assert "lines 6 to 9 were left" in notes_of(intake)
     cut = take(folder, replace(DEFAULT_LIMITS, ledger_bytes=len(lines[0]) * 3))
     assert len(cut.ledger.entries) == 3
-    assert "move the lines of an earlier pass" in said(cut)
+    assert "move the lines of an earlier pass" in notes_of(cut)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +244,7 @@ def test_caps_hold_for_one_file_for_all_and_for_their_number(
     for number in range(3):
         put(folder, f"z{number}.onnx", b"x")
         put(folder, f"programs/p{number}.py")
-    assert says in said(take(folder, replace(DEFAULT_LIMITS, **limits)))
+    assert says in notes_of(take(folder, replace(DEFAULT_LIMITS, **limits)))
 
 
 @settings(
@@ -258,9 +266,9 @@ def test_bad_lines_cost_themselves_only(take, folder: Path, bad: list[bytes]):
         "ledger.jsonl",
         b"\n".join([HONEST["ledger.jsonl"].strip(), *bad, HONEST["ledger.jsonl"].strip()]),
     )
-    found = take(folder)
-    assert found.ledger.entries == [ANSWER]
-    assert len(found.ledger.refused) >= 1
+    intake = take(folder)
+    assert intake.ledger.entries == [ANSWER]
+    assert len(intake.ledger.refused) >= 1
 
 
 def zipped(path: Path, members: dict[str, bytes], links: tuple[str, ...] = ()) -> Path:
@@ -294,24 +302,24 @@ def test_a_zip_can_neither_leave_its_folder_nor_blow_up(take, tmp_path: Path):
         ("../../outside.onnx", "/tmp/absolute.onnx", "models/../../x.onnx", "link.onnx"), b"x"
     )
     members |= {"bomb.onnx": bytes(40 << 20), "ledger.jsonl": HONEST["ledger.jsonl"]}
-    found = take(zipped(tmp_path / "evil.zip", members, links=("link.onnx",)))
-    assert list(found.files) == ["ledger.jsonl"]
+    intake = take(zipped(tmp_path / "evil.zip", members, links=("link.onnx",)))
+    assert list(intake.files) == ["ledger.jsonl"]
     assert not (tmp_path / "outside.onnx").exists()
-    assert "A link or device in the zip" in said(found)
-    assert "bomb.onnx: Larger than" in said(found)
+    assert "A link or device in the zip" in notes_of(intake)
+    assert "bomb.onnx: Larger than" in notes_of(intake)
     path = zipped(tmp_path / "list.zip", {f"{number}.onnx": b"" for number in range(40)} | HONEST)
     listed = take(path, replace(DEFAULT_LIMITS, directory_bytes=1_000))
     assert listed.files == {}
-    assert "lists far more files than a submission has" in said(listed)
+    assert "lists far more files than a submission has" in notes_of(listed)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"<html>"])
 def test_what_is_no_zip_is_an_empty_submission_that_says_so(take, tmp_path: Path, content: bytes):
     """An error page that was uploaded must not be the grader's error."""
     put(tmp_path, "submission.zip", content)
-    found = take(tmp_path / "submission.zip")
-    assert found.files == {}
-    assert "Neither a folder nor a whole zip" in said(found)
+    intake = take(tmp_path / "submission.zip")
+    assert intake.files == {}
+    assert "Neither a folder nor a whole zip" in notes_of(intake)
 
 
 def test_a_damaged_member_is_at_most_one_file_lost(take, tmp_path: Path):
@@ -323,6 +331,6 @@ def test_a_damaged_member_is_at_most_one_file_lost(take, tmp_path: Path):
     content = bytearray(path.read_bytes())
     content[content.index(b"onnx", content.rindex(b"PK\x03\x04")) - 3] ^= 0xFF
     path.write_bytes(content)
-    found = take(path)
-    assert sorted(found.files) == ["ledger.jsonl"]
-    assert found.ledger.entries == [ANSWER]
+    intake = take(path)
+    assert sorted(intake.files) == ["ledger.jsonl"]
+    assert intake.ledger.entries == [ANSWER]

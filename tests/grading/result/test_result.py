@@ -78,10 +78,10 @@ def test_whose_record_is_set_aside_is_told():
     result = replace(RESULT, findings=(ASIDE,))
     assert "No clock reads the same" in page(result)
     assert "No clock reads the same" in gradescope(result)["output"]
-    told = [
+    fields = [
         line(result)[name] for name in ("contradictions", "rules", "public", "hidden", "possible")
     ]
-    assert told == [1, "samples-constant", 1, 0, 5]
+    assert fields == [1, "samples-constant", 1, 0, 5]
 
 
 def test_gradescopes_form_has_one_test_a_row():
@@ -125,8 +125,8 @@ def test_the_list_for_a_look_holds_reasons_and_some_that_chance_drew():
         replace(RESULT, student="aside", rows=(RIGHT,), findings=(ASIDE, ASIDE)),
         replace(RESULT, student="faulty", rows=(RIGHT,), fault="measure: a bug"),
     ]
-    found = spot_checks([*honest, *odd], seed="secret", share=0.05)
-    names = [result.student for result in found]
+    checks = spot_checks([*honest, *odd], seed="secret", share=0.05)
+    names = [result.student for result in checks]
     assert names[0] == "aside"
     assert {"typed", "aside", "faulty"} <= set(names)
     assert 5 <= len(names) - 3 <= 40
@@ -136,7 +136,7 @@ def test_the_list_for_a_look_holds_reasons_and_some_that_chance_drew():
     ]
     assert (
         "not when run again: “Name the knee”"
-        in next(result for result in found if result.student == "typed").reasons[0]
+        in next(result for result in checks if result.student == "typed").reasons[0]
     )
 
 

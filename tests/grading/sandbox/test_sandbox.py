@@ -53,9 +53,9 @@ def python(code: str, **limits: float) -> Outcome:
 @walls
 def test_a_command_runs_in_its_folder_and_its_words_come_back(can):
     """Walls that let nothing through would pass every other test."""
-    found = shell("pwd; echo trouble >&2; echo kept > file; cat file; exit 3", can)
-    assert (found.returncode, found.timed_out, found.errors.strip()) == (3, False, "trouble")
-    assert found.output.splitlines()[-1] == "kept"
+    done = shell("pwd; echo trouble >&2; echo kept > file; cat file; exit 3", can)
+    assert (done.returncode, done.timed_out, done.errors.strip()) == (3, False, "trouble")
+    assert done.output.splitlines()[-1] == "kept"
 
 
 @walls
@@ -79,8 +79,8 @@ def test_a_command_runs_in_its_folder_and_its_words_come_back(can):
 def test_nothing_outlives_its_command_or_its_time(can, script, ends):
     """It would wait for the next student's files."""
     marker = f"8{os.getpid()}{time.monotonic_ns() % 1000}"
-    found = shell(script.format(marker=marker), can, wall_s=10 if ends else 1)
-    assert found.timed_out != ends
+    done = shell(script.format(marker=marker), can, wall_s=10 if ends else 1)
+    assert done.timed_out != ends
     assert not [
         process
         for process in psutil.process_iter(["cmdline"])
@@ -91,10 +91,10 @@ def test_nothing_outlives_its_command_or_its_time(can, script, ends):
 @walls
 def test_killing_everybody_kills_nobody_else(can):
     """`kill -9 -1`, its parent, and process 1."""
-    found = shell(
+    done = shell(
         "kill -9 $PPID 2>/dev/null; kill -9 1 2>/dev/null; kill -9 -1; echo alive", can, wall_s=300
     )
-    assert not found.timed_out
+    assert not done.timed_out
     assert shell("echo still here", can).output == "still here\n"
 
 
@@ -102,11 +102,11 @@ def test_killing_everybody_kills_nobody_else(can):
 def test_the_environment_is_empty_and_privileges_are_gone(can, monkeypatch):
     """A sandboxed command cannot read a token in the grader's environment."""
     monkeypatch.setenv("TOKEN", "secret")
-    found = shell("env; cat /proc/self/status", can)
-    assert "secret" not in found.output
-    assert "NoNewPrivs:\t1" in found.output
-    assert "CapEff:\t0000000000000000" in found.output
-    assert "CapBnd:\t0000000000000000" in found.output
+    done = shell("env; cat /proc/self/status", can)
+    assert "secret" not in done.output
+    assert "NoNewPrivs:\t1" in done.output
+    assert "CapEff:\t0000000000000000" in done.output
+    assert "CapBnd:\t0000000000000000" in done.output
 
 
 @walls
@@ -115,14 +115,14 @@ def test_files_of_others_cannot_be_written_nor_private_ones_read(can, tmp_path: 
     results = tmp_path / "results"
     results.mkdir(mode=0o700)
     (results / "results.json").write_text("{}")
-    found = shell(
+    done = shell(
         f"cat {results}/results.json; echo 100 > {results}/results.json; echo x > {results}/new; "
         "id -u",
         can,
     )
     assert (results / "results.json").read_text() == "{}"
     assert [path.name for path in results.iterdir()] == ["results.json"]
-    assert "{}" not in found.output
+    assert "{}" not in done.output
 
 
 @walls
@@ -238,14 +238,14 @@ def test_only_what_is_named_is_there():
         places = " ".join(
             str(path) for path in [secret, *rooms, "/root", "/home", "/work", "/etc/passwd", "/var"]
         )
-        found = shell(
+        done = shell(
             f"for place in {places}; do ls -A $place; done; ls {PROJECT_DIR}; ls "
             f"{PROJECT_DIR}/grading; ls /"
         )
     finally:
         (secret / "answer").unlink()
         secret.rmdir()
-    seen = set(found.output.split())
+    seen = set(done.output.split())
     system = {"bin", "sbin", "lib", "lib64", "usr", "etc", "proc", "dev", "tmp"}
     course = {"labs", "grading", "__init__.py", "grade"}
     ways = {
@@ -262,22 +262,22 @@ def test_only_what_is_named_is_there():
 @pytest.mark.skipif(not CAN.network, reason="the network cannot be taken away here")
 def test_there_is_no_network():
     """Even this machine's own services are out of reach."""
-    found = python(
+    done = python(
         "import socket\nfor address in (('1.1.1.1', 53), ('127.0.0.1', 22)):\n"
         "    try: socket.create_connection(address, 2); print('reached')\n    except OSError: "
         "print('none')"
     )
-    assert found.output.split() == ["none", "none"], found.errors
+    assert done.output.split() == ["none", "none"], done.errors
 
 
 def test_memory_files_and_processes_have_ends():
     """A 9 GB allocation, a large file, a fork storm: each fails inside, and nothing happens
     outside.
     """
-    found = python(GREEDY, file_bytes=4 << 20, processes=40)
-    assert found.output.splitlines()[:2] == ["memory ends", "files end"], found
+    done = python(GREEDY, file_bytes=4 << 20, processes=40)
+    assert done.output.splitlines()[:2] == ["memory ends", "files end"], done
     if CAN.own_user:
-        assert found.output.splitlines()[2] == "processes end"
+        assert done.output.splitlines()[2] == "processes end"
 
 
 GREEDY = """
@@ -319,8 +319,8 @@ def test_what_a_command_prints_is_for_nobody_else(can):
 @walls
 def test_a_flood_of_words_is_cut(can):
     """Otherwise 200 MB of output would fill the grader's memory."""
-    found = shell("yes | head -c 50000000; echo end >&2", can, output_bytes=1000)
-    assert (len(found.output), found.errors.splitlines()[-1]) == (1000, "end")
+    done = shell("yes | head -c 50000000; echo end >&2", can, output_bytes=1000)
+    assert (len(done.output), done.errors.splitlines()[-1]) == (1000, "end")
 
 
 @pytest.mark.parametrize(
@@ -352,18 +352,18 @@ def test_memory_of_all_processes_and_a_whole_folder_have_ends_too(can):
     """Each of them stays below its own limit, and together they would fill the machine."""
     # The colon keeps the shell and what it holds: a last command would take the shell's place.
     hold = "x=$(head -c 60000000 /dev/zero | tr '\\0' x); sleep 600; :"
-    found = shell(
+    done = shell(
         f"for i in 1 2 3 4; do ({hold}) & done; wait; echo end",
         can,
         wall_s=300,
         together_bytes=100 << 20,
     )
-    assert (found.output, found.timed_out) == ("", False), found
+    assert (done.output, done.timed_out) == ("", False), done
     fill = (
         "for i in 1 2 3 4 5 6 7 8; do head -c 4000000 /dev/zero > file$i; done; sleep 600; echo end"
     )
-    found = shell(fill, can, wall_s=300, folder_bytes=8 << 20)
-    assert (found.output, found.timed_out) == ("", False), found
+    done = shell(fill, can, wall_s=300, folder_bytes=8 << 20)
+    assert (done.output, done.timed_out) == ("", False), done
 
 
 @pytest.mark.skipif(not CAN.bubblewrap, reason="no bubblewrap here")
@@ -376,17 +376,17 @@ def test_nothing_is_written_where_it_would_fill_memory_unseen(own_user):
         "for place in /tmp /dev /dev/shm / /etc /var/tmp; do (echo x > $place/x) 2>/dev/null && "
         "echo $place; done"
     )
-    found = shell(
+    done = shell(
         f"{script}; echo x > /dev/null && echo x > here && echo written",
         replace(CAN, own_user=own_user),
     )
-    assert found.output == "written\n", found
+    assert done.output == "written\n", done
 
 
 def test_a_grader_who_keeps_new_files_to_itself_can_still_show_python():
     """Root's umask is 077 on many a machine."""
-    kept = os.umask(0o77)
+    umask = os.umask(0o77)
     try:
         assert python("print('there')").output == "there\n"
     finally:
-        os.umask(kept)
+        os.umask(umask)

@@ -154,13 +154,13 @@ number = libc.syscall(request_key, b"user", b"a grader's secret", None, 0)
 print("found" if number > 0 else "not found")
 """
 
-    def found(code: str) -> str:
+    def output_of(code: str) -> str:
         return subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         ).stdout
 
-    assert _in_a_keyring(lambda: found(find)) == "found\n"
-    assert _in_a_keyring(lambda: found(f"{leave}\n{find}")) == "not found\n"
+    assert _in_a_keyring(lambda: output_of(find)) == "found\n"
+    assert _in_a_keyring(lambda: output_of(f"{leave}\n{find}")) == "not found\n"
 
 
 def _in_a_keyring(action) -> str:

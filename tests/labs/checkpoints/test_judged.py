@@ -242,7 +242,7 @@ def test_an_answers_form_is_checked_before_its_content(form, value, says):
 
 
 @pytest.mark.parametrize(
-    ("form", "value", "kept"),
+    ("form", "value", "judged"),
     [
         (["Latency", "size"], " LATENCY ", "Latency"),
         (
@@ -254,13 +254,13 @@ def test_an_answers_form_is_checked_before_its_content(form, value, says):
         ("whole number", 2.0, 2.0),
     ],
 )
-def test_capitals_and_spaces_of_a_word_are_forgiven(form, value, kept):
+def test_capitals_and_spaces_of_a_word_are_forgiven(form, value, judged):
     """All spellings of 'Latency' are one word."""
-    assert fitted(value, form) == kept
+    assert fitted(value, form) == judged
 
 
 @pytest.mark.parametrize(
-    ("value", "kept"),
+    ("value", "form"),
     [
         (np.array([[1, 2]], np.int8), {"$": "array", "dtype": "int8", "values": [[1, 2]]}),
         (np.float32(0.5), 0.5),
@@ -273,9 +273,9 @@ def test_capitals_and_spaces_of_a_word_are_forgiven(form, value, kept):
         (len, {"$": "other", "type": "builtin_function_or_method"}),
     ],
 )
-def test_what_a_function_takes_or_returns_has_a_form_in_json(value, kept):
+def test_what_a_function_takes_or_returns_has_a_form_in_json(value, form):
     """A value without this is named by its type."""
-    assert json.dumps(encode(value), allow_nan=False) == json.dumps(kept)
+    assert json.dumps(encode(value), allow_nan=False) == json.dumps(form)
 
 
 @given(

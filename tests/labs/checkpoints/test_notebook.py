@@ -215,8 +215,8 @@ def test_a_box_writes_the_prediction_down_and_lets_it_be_changed_until_it_is_mea
         ):
             box.fields[field].value = typed
             box.lock()
-            assert box.said.value.startswith(f'<span role="status">“{box.asked.fields[field]}”: ')
-            assert says in box.said.value
+            assert box.status.value.startswith(f'<span role="status">“{box.asked.fields[field]}”: ')
+            assert says in box.status.value
             assert box.fields[field].value == typed
     assert list(ledger()) == []
     box.fields["p95"].value = "12"
@@ -225,7 +225,7 @@ def test_a_box_writes_the_prediction_down_and_lets_it_be_changed_until_it_is_mea
         # The browser's message when Enter is pressed in the field.
         box.fields["p50"]._handle_custom_msg({"event": "submit"}, [])
         assert predicted("toy.guess") == {"p50": value, "p95": 12}
-        assert "✓ Noted." in box.said.value
+        assert "✓ Noted." in box.status.value
         assert box.fields["p50"].value == f"{value:g}"
     assert not box.button.disabled
     measure()

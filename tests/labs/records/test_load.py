@@ -27,18 +27,18 @@ LOAD = Load(
 
 
 @pytest.fixture
-def made(make_measurement) -> Measurement:
+def load_record(make_measurement) -> Measurement:
     """Return a load record whose last answer came after the sending had stopped."""
     return make_measurement(kind="load", samples=(0.2, 0.2, 0.2, 0.9), load=LOAD)
 
 
-def test_it_survives_json_and_the_schema(made) -> None:
+def test_it_survives_json_and_the_schema(load_record) -> None:
     """Everything comes back equal, tuples as tuples; a key of tomorrow is no obstacle today."""
-    values = parse_line(json.dumps(made.to_json()))
-    assert Measurement.from_json(values) == made
+    values = parse_line(json.dumps(load_record.to_json()))
+    assert Measurement.from_json(values) == load_record
     values["load"]["temperature"] = 40
     values["load"]["usage"]["swap"] = [1]
-    assert Measurement.from_json(parse_line(json.dumps(values))) == made
+    assert Measurement.from_json(parse_line(json.dumps(values))) == load_record
 
 
 @pytest.mark.parametrize(
@@ -51,21 +51,21 @@ def test_it_survives_json_and_the_schema(made) -> None:
         ("server", {}),
     ],
 )
-def test_nonsense_is_refused(made, field, value) -> None:
+def test_nonsense_is_refused(load_record, field, value) -> None:
     """The schema knows the load's fields too."""
-    values = made.to_json()
-    values["load"] = {**dataclasses.asdict(made.load), field: value}
+    values = load_record.to_json()
+    values["load"] = {**dataclasses.asdict(load_record.load), field: value}
     with pytest.raises(LedgerError):
         parse_line(json.dumps(values))
 
 
-def test_throughput_counts_what_was_answered_in_time(made, make_measurement) -> None:
+def test_throughput_counts_what_was_answered_in_time(load_record, make_measurement) -> None:
     """Three of four answers came while requests were sent: 1.5 a second, inside the interval."""
-    assert made.load.error_rate == pytest.approx(0.2)
-    assert made.load.server.mean_batch == 2.0
-    assert made.load.server.compute_s == pytest.approx(0.002)
-    assert made.throughput_rps.value == pytest.approx(1.5)
-    assert 1.5 in made.throughput_rps
+    assert load_record.load.error_rate == pytest.approx(0.2)
+    assert load_record.load.server.mean_batch == 2.0
+    assert load_record.load.server.compute_s == pytest.approx(0.002)
+    assert load_record.throughput_rps.value == pytest.approx(1.5)
+    assert 1.5 in load_record.throughput_rps
     with pytest.raises(ValueError, match="only a load record does"):
         _ = make_measurement().throughput_rps
 

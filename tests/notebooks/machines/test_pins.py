@@ -23,9 +23,9 @@ pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
 def without(path: Path, package: str) -> None:
     """Take a package's pin out of a list; a pin may go on over several lines."""
     entries = path.read_text(encoding="utf-8").replace("\\\n", "\0").splitlines(keepends=True)
-    kept = [entry for entry in entries if not entry.startswith((f"{package}=", f"{package}>"))]
-    assert len(kept) < len(entries), f"{path.name} has no pin of {package}"
-    path.write_text("".join(kept).replace("\0", "\\\n"), encoding="utf-8")
+    others = [entry for entry in entries if not entry.startswith((f"{package}=", f"{package}>"))]
+    assert len(others) < len(entries), f"{path.name} has no pin of {package}"
+    path.write_text("".join(others).replace("\0", "\\\n"), encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def _lost_points(packed: Path, number: int, folder: Path) -> dict[str, str]:
         uv("venv", "--quiet", "--python", sys.executable, str(tree.root / "venv"))
         install(tree.root / "venv", tree.root / "source")
         shutil.copy(packed, tree.submission)
-        said = tree.run()
-        assert said == "result: whole\n"
+        output = tree.run()
+        assert output == "result: whole\n"
         rows = by_id(tree.results["tests"], number)
     return {id: row["output"] for id, row in rows.items() if row["score"] < row["max_score"]}

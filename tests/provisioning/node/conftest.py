@@ -156,7 +156,7 @@ def prepared(tmp_path: Path):
     """
     folder = tmp_path / "machine"
 
-    def made(image: str) -> Machine:
+    def machine_of(image: str) -> Machine:
         machine = Machine(folder, image)
         machine.write("home/.serving-labs/jupyter-token", "0123")
         machine.write("home/serving-labs/assets/manifest.json", "{}")
@@ -172,5 +172,5 @@ def prepared(tmp_path: Path):
         }
         return machine
 
-    yield made
+    yield machine_of
     shutil.rmtree(folder)  # a Jupyter that still serves ends by it

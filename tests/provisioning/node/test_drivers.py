@@ -34,7 +34,7 @@ CARD, FATAL = "GPU[0] : Card Series: AMD Instinct MI100", "amdgpu: fatal error"
 
 
 @pytest.mark.parametrize(
-    ("image", "name", "gpus", "kernel", "said"),
+    ("image", "name", "gpus", "kernel", "messages"),
     [
         (
             CUDA,
@@ -72,7 +72,7 @@ CARD, FATAL = "GPU[0] : Card Series: AMD Instinct MI100", "amdgpu: fatal error"
     ],
 )
 def test_a_machine_without_a_gpu_is_told_before_anything_is_installed(
-    tmp_path, image, name, gpus, kernel, said
+    tmp_path, image, name, gpus, kernel, messages
 ):
     """The message has the found and the expected driver, and the fix; it does not blame a right
     image.
@@ -83,11 +83,11 @@ def test_a_machine_without_a_gpu_is_told_before_anything_is_installed(
     machine.write("amd", gpus)
     done = machine.run("drivers.sh", name, "system", changes={"/dev/kfd": f"{tmp_path}/kfd"})
     assert done.returncode == 69
-    told = done.stderr.replace(f"{tmp_path}/kfd", "/dev/kfd")
-    wanted = [*said.split("|"), "way out: ", f"expected: {image}, which brings"]
-    assert [words for words in wanted if words not in told] == []
+    stderr = done.stderr.replace(f"{tmp_path}/kfd", "/dev/kfd")
+    wanted = [*messages.split("|"), "way out: ", f"expected: {image}, which brings"]
+    assert [words for words in wanted if words not in stderr] == []
     # Another node of the image has the same driver; after an update no other node is needed.
-    assert ("another node" in told) == (
+    assert ("another node" in stderr) == (
         kernel not in (OPEN, LEGACY.format(branch=580), LEGACY.format(branch=470), API)
     )
     assert not [call for call in machine.calls if call.startswith("apt-get")]

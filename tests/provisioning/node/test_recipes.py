@@ -136,11 +136,11 @@ def test_a_container_that_runs_foreign_code_holds_nothing():
 
 
 def pins(machine: str) -> dict[str, tuple[int, ...]]:
-    found = {}
+    pinned = {}
     for requirement in lock.pins((NODE / machine / "requirements.txt").read_text()):
         name, _, version = requirement.partition(";")[0].strip().partition("==")
-        found[name.lower()] = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
-    return found
+        pinned[name.lower()] = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+    return pinned
 
 
 PASCAL = {"onnxruntime-gpu": (1, 26), "nvidia-cudnn-cu12": (9, 11)}
@@ -172,10 +172,10 @@ LESSONS = "onnxruntime onnx onnxscript scipy jupyterlab uv"
 )
 def test_each_machine_can_be_used_with_what_is_pinned(machine, there, not_there, below):
     """Packages that it needs, that would not run there, and versions that are too new for it."""
-    found = pins(machine)
-    assert set(there.split()) <= set(found)
-    assert not [name for name in found if name in not_there.split() or name.endswith("cu13")]
-    assert all(found[name] < limit for name, limit in below.items())
+    pinned = pins(machine)
+    assert set(there.split()) <= set(pinned)
+    assert not [name for name in pinned if name in not_there.split() or name.endswith("cu13")]
+    assert all(pinned[name] < limit for name, limit in below.items())
     index = {"p100": "whl/cu126", "mi100": "whl/rocm"}.get(machine)
     if index:
         assert (
@@ -199,12 +199,12 @@ def test_everything_is_pinned_with_its_hashes(target):
     """One version each, and the hashes of its files: another file under the same name is
     refused.
     """
-    found = lock.pins(lock.pinned_file(target).read_text())
-    assert len(found) > 20 or not target.course
+    pinned = lock.pins(lock.pinned_file(target).read_text())
+    assert len(pinned) > 20 or not target.course
     assert all(
-        re.match(r"^[A-Za-z0-9._-]+(\[[a-z,]+\])?==\S+", requirement) for requirement in found
+        re.match(r"^[A-Za-z0-9._-]+(\[[a-z,]+\])?==\S+", requirement) for requirement in pinned
     )
-    for requirement, hashes in found.items():
+    for requirement, hashes in pinned.items():
         assert hashes, requirement
         assert all(re.fullmatch("sha256:[0-9a-f]{64}", each) for each in hashes), requirement
 
@@ -216,18 +216,17 @@ def test_pins_fit_what_the_project_asks_for(target, tmp_path: Path, monkeypatch)
     none too many.
     """
     monkeypatch.setenv("PATH", f"{Path(tool('uv')).parent}{os.pathsep}{os.environ['PATH']}")
-    again = shutil.copy(lock.pinned_file(target), tmp_path / "requirements.txt")
+    copy = shutil.copy(lock.pinned_file(target), tmp_path / "requirements.txt")
     done = subprocess.run(
-        lock.compile_command(target, again), capture_output=True, text=True, check=False
+        lock.compile_command(target, copy), capture_output=True, text=True, check=False
     )
     if any(
-        said in done.stderr for said in ("dns error", "Failed to fetch", "error sending request")
+        words in done.stderr for words in ("dns error", "Failed to fetch", "error sending request")
     ):
         pytest.skip(f"no package index: {done.stderr[:100]}")
     assert done.returncode == 0, done.stderr
     assert (
-        lock.pins(again.read_text()).keys()
-        == lock.pins(lock.pinned_file(target).read_text()).keys()
+        lock.pins(copy.read_text()).keys() == lock.pins(lock.pinned_file(target).read_text()).keys()
     )
 
 
@@ -238,9 +237,9 @@ def test_health_checks_name_packages_that_are_installed():
     packages = eval(block[: block.index("\n}\n") + 2])
     distribution = {"PIL": "pillow"}
     for machine, names in packages.items():
-        found = set(pins(machine)) | (
+        pinned = set(pins(machine)) | (
             {"torch", "torchvision"} if machine in ("p100", "mi100") else set()
         )
         for name in names:
             wanted = distribution.get(name, name)
-            assert {wanted, f"{wanted}-gpu"} & found, (machine, name)
+            assert {wanted, f"{wanted}-gpu"} & pinned, (machine, name)

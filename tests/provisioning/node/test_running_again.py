@@ -28,20 +28,20 @@ CASES = [(name, script) for script in SCRIPTED for name, run in RUNS.items() if 
 
 def _state(machine: Machine, output: str = "") -> dict[str, bytes]:
     """Return a machine's state: its files by path, its running services, the script's report."""
-    found = {}
+    files = {}
     for top in (machine.folder / name for name in ("home", "etc", "bin", "keyrings", "unpacked")):
-        found |= {
+        files |= {
             str(path): path.read_bytes() if path.is_file() else b""
             for path in [top, *top.rglob("*")]
         }
-    key = next((name for name in found if name.endswith("p100/.env")), "")
-    found |= (
-        {key: re.sub(b"(?<=LABS_TRITON_KEY=)[0-9a-f]{32}", b"drawn", found[key])} if key else {}
+    key = next((name for name in files if name.endswith("p100/.env")), "")
+    files |= (
+        {key: re.sub(b"(?<=LABS_TRITON_KEY=)[0-9a-f]{32}", b"drawn", files[key])} if key else {}
     )
-    found.pop(str(machine.home / ".serving-labs/jupyter.pid"), None)
-    found["reports"] = "".join(re.findall("^report .*\n", output, re.MULTILINE)).encode()
-    found["serves"] = str(_served(machine)).encode()
-    return found
+    files.pop(str(machine.home / ".serving-labs/jupyter.pid"), None)
+    files["reports"] = "".join(re.findall("^report .*\n", output, re.MULTILINE)).encode()
+    files["serves"] = str(_served(machine)).encode()
+    return files
 
 
 def _served(machine: Machine) -> list[str]:
@@ -74,12 +74,12 @@ def test_stopped_at_any_point_a_script_ends_as_if_it_had_not_been(
 
     for earlier in RUNS[name][: RUNS[name].index(script)]:
         assert (done := run(earlier)).returncode == 0, done.stderr
-    kept, seen = machine.folder.rename(machine.folder.with_name("kept")), []
-    shutil.copytree(kept, machine.folder, symlinks=True)
+    original, seen = machine.folder.rename(machine.folder.with_name("kept")), []
+    shutil.copytree(original, machine.folder, symlinks=True)
     whole = _state(machine, run(script).stdout)
     for stop in itertools.count(1, every):
         shutil.rmtree(machine.folder)
-        shutil.copytree(kept, machine.folder, symlinks=True)
+        shutil.copytree(original, machine.folder, symlinks=True)
         first = run(script, stop)
         assert first.returncode in (-9, 0), first.stderr
         while first.returncode and _served(machine):

@@ -101,21 +101,21 @@ def test_the_table_knows_every_image_and_where_it_was_read():
 
 
 @pytest.mark.parametrize(
-    ("script", "name", "free", "said"),
+    ("script", "name", "free", "message"),
     [
         ("environment.sh", "a100", "17", "the packages need 18 GB"),
         ("containers.sh", "p100", "29", "needs about 30 GB"),
     ],
 )
 def test_a_disk_too_small_is_told_before_anything_is_fetched(
-    machine: Machine, script, name, free: str, said: str
+    machine: Machine, script, name, free: str, message: str
 ):
     """At once and in gigabytes, not by a download that dies half-way."""
     machine.write("free-gb", free)
     done = machine.run(script, name, "system")
     assert done.returncode == 28
     assert f"only {free} GB are free under" in done.stderr
-    assert said in done.stderr
+    assert message in done.stderr
     assert not [call for call in machine.calls if re.search("install|pull|build|venv", call)]
 
 
@@ -186,8 +186,8 @@ def test_containers_keep_their_gpus_when_systemd_reloads(with_toolkit: Machine):
     assert settings["log-driver"] == "local"
     assert settings["runtimes"]["nvidia"]["path"] == "nvidia-container-runtime"
     assert "report cgroups=cgroupfs" in done.stdout
-    again = with_toolkit.run("docker.sh", "p100", "system")
-    assert again.returncode == 0, again.stderr
+    second = with_toolkit.run("docker.sh", "p100", "system")
+    assert second.returncode == 0, second.stderr
     assert json.loads(with_toolkit.daemon.read_text()) == settings
     assert [call for call in with_toolkit.calls if call.startswith("systemctl")] == [
         "systemctl restart docker"
@@ -195,7 +195,7 @@ def test_containers_keep_their_gpus_when_systemd_reloads(with_toolkit: Machine):
 
 
 @pytest.mark.parametrize(
-    ("settings", "cgroups", "code", "said"),
+    ("settings", "cgroups", "code", "message"),
     [
         # Its unit's options win over the file: better known now than in mid-lease.
         ("{}", "systemd", 78, "keeps its groups with systemd"),
@@ -204,7 +204,7 @@ def test_containers_keep_their_gpus_when_systemd_reloads(with_toolkit: Machine):
     ],
 )
 def test_a_docker_that_cannot_be_set_up_stops_the_step(
-    with_toolkit: Machine, settings, cgroups, code, said
+    with_toolkit: Machine, settings, cgroups, code, message
 ):
     """Existing files are not overwritten."""
     with_toolkit.daemon.write_text(settings)
@@ -212,7 +212,7 @@ def test_a_docker_that_cannot_be_set_up_stops_the_step(
         with_toolkit.write("cgroups", cgroups)
     done = with_toolkit.run("docker.sh", "p100", "system")
     assert done.returncode == code
-    assert said in done.stderr
+    assert message in done.stderr
     assert cgroups or with_toolkit.daemon.read_text() == settings
 
 
@@ -315,7 +315,7 @@ def test_triton_is_the_newest_that_every_gpu_and_the_driver_can_use(
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "code", "said"),
+    ("file", "content", "code", "message"),
     [
         ("capability", "3.7\n", 69, "compute capability 3.7"),
         ("driver", "450.80.02\n", 69, "driver 450.80.02"),
@@ -324,13 +324,13 @@ def test_triton_is_the_newest_that_every_gpu_and_the_driver_can_use(
     ids=["a GPU without any Triton", "a driver without any Triton", "a build that left no image"],
 )
 def test_containers_that_cannot_be_are_told_before_anything_is_started(
-    with_toolkit: Machine, file, content, code, said
+    with_toolkit: Machine, file, content, code, message
 ):
     """A sentence, not an empty image name."""
     with_toolkit.write(file, content)
     done = with_toolkit.run("containers.sh", "p100", "system")
     assert done.returncode == code
-    assert said in done.stderr
+    assert message in done.stderr
     assert not [call for call in with_toolkit.calls if "compose up" in call]
 
 

@@ -43,13 +43,13 @@ def run(folder: Path, *words: str, ends: int = 0, says: str = "") -> str:
     """Run a command there and return what it printed; it must end with that status, and those words
     must be in its output or its errors.
     """
-    kept = {
+    variables = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("SERVING_LABS", "OS_", "MAKE"))
     }
     # The course is installed from its own repository here, and would lend what the archive lacks.
-    environment = {**kept, "PYTHONPATH": str(folder), "HOME": str(folder.parent)}
+    environment = {**variables, "PYTHONPATH": str(folder), "HOME": str(folder.parent)}
     done = subprocess.run(
         words, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

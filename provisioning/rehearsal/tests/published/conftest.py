@@ -206,8 +206,8 @@ def furnish(testbed: PublishedSite) -> None:
     body = testbed.lease(device)
     testbed.make("device lease", "POST", leases, body, "lease", "id", site="edge")
     for name, lease in (("reservation", "lease"), ("device reservation", "device lease")):
-        made = testbed.answers[lease].json()["lease"]
-        testbed.ids[name] = made["reservations"][0]["id"]
+        lease_shown = testbed.answers[lease].json()["lease"]
+        testbed.ids[name] = lease_shown["reservations"][0]["id"]
     testbed.now_s += 60
     testbed.ids["network"] = ""
     wanted = bodies(testbed)

@@ -226,13 +226,13 @@ def module(root: Path, dotted: str) -> Any:
 
     def package(name: str) -> types.ModuleType:
         if name not in sys.modules:
-            made = _StandIn(name)
+            module = _StandIn(name)
             inside = root / name.replace(".", "/")
-            made.__path__ = [str(inside)] if inside.is_dir() else []
-            sys.modules[name] = made
+            module.__path__ = [str(inside)] if inside.is_dir() else []
+            sys.modules[name] = module
             parent, _, child = name.rpartition(".")
             if parent:
-                setattr(package(parent), child, made)
+                setattr(package(parent), child, module)
         return sys.modules[name]
 
     parents = dotted.split(".")

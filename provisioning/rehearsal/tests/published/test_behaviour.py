@@ -8,17 +8,17 @@ VERSION = "openstack-api-version"
 @pytest.fixture
 def lease(testbed):
     """Make a lease of some hours, return its id, and delete it in the end."""
-    made = []
+    created = []
 
     def make(hours: float) -> str:
         body = testbed.lease(testbed.host(resource_properties=""), hours=hours)
         answer = testbed.ask("POST", "blazar/leases", body)
         assert answer.status_code == 201, answer.text
-        made.append(answer.json()["lease"]["id"])
-        return made[-1]
+        created.append(answer.json()["lease"]["id"])
+        return created[-1]
 
     yield make
-    for identifier in made:
+    for identifier in created:
         testbed.ask("DELETE", f"blazar/leases/{identifier}")
 
 
@@ -56,8 +56,8 @@ class TestLeases:
         testbed = empty_testbed
         wish = {"resource_type": "network", "network_name": "n"}
         wish |= {"network_properties": "", "resource_properties": ""}
-        made = testbed.ask("POST", "blazar/leases", testbed.lease(wish, hours=hours))
-        path = f"blazar/leases/{made.json()['lease']['id']}"
+        answer = testbed.ask("POST", "blazar/leases", testbed.lease(wish, hours=hours))
+        path = f"blazar/leases/{answer.json()['lease']['id']}"
         end = testbed.moment(hours + more_h)
         testbed.now_s += passed_h * 3600
         testbed.tokens["tacc"] = testbed.sign_in("tacc")
@@ -126,9 +126,9 @@ class TestVersions:
     def test_nova_makes_a_pair_of_keys_before_version_2_92(self, testbed) -> None:
         body = {"keypair": {"name": "made"}}
         refused = testbed.ask("POST", "nova/os-keypairs", body, version="2.92")
-        made = testbed.ask("POST", "nova/os-keypairs", body)
-        assert (refused.status_code, made.status_code) == (400, 201)
-        assert made.json()["keypair"]["private_key"].startswith("-----BEGIN")
+        answer = testbed.ask("POST", "nova/os-keypairs", body)
+        assert (refused.status_code, answer.status_code) == (400, 201)
+        assert answer.json()["keypair"]["private_key"].startswith("-----BEGIN")
         testbed.ask("DELETE", "nova/os-keypairs/made")
 
 

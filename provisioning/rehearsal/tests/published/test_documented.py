@@ -147,11 +147,11 @@ def test_a_number_in_an_expression_is_refused_although_python_chi_documents_it(t
 
 def test_a_documented_lease_is_prolonged_by_a_day(testbed) -> None:
     """`lease update --prolong-for 1d`, which sends the new end."""
-    made = testbed.ask("POST", "blazar/leases", testbed.lease(testbed.host())).json()["lease"]
-    end = datetime.strptime(made["end_date"], "%Y-%m-%dT%H:%M:%S.%f").replace(tzinfo=UTC)
+    lease = testbed.ask("POST", "blazar/leases", testbed.lease(testbed.host())).json()["lease"]
+    end = datetime.strptime(lease["end_date"], "%Y-%m-%dT%H:%M:%S.%f").replace(tzinfo=UTC)
     later = f"{datetime.fromtimestamp(end.timestamp() + 86_400, UTC):%Y-%m-%d %H:%M}"
-    answer = testbed.ask("PUT", f"blazar/leases/{made['id']}", {"end_date": later})
+    answer = testbed.ask("PUT", f"blazar/leases/{lease['id']}", {"end_date": later})
     assert answer.status_code in (200, 500), answer.text
     if answer.status_code == 500:
         assert "Not enough" in answer.text
-    testbed.ask("DELETE", f"blazar/leases/{made['id']}")
+    testbed.ask("DELETE", f"blazar/leases/{lease['id']}")

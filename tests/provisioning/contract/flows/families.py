@@ -14,12 +14,12 @@ from chi import container, context, hardware, lease, network, server, share, sto
 
 def refused(words, call, *arguments, **named):
     """See that a call raises an error with these words."""
-    said = "nothing was refused"
+    refusal = "nothing was refused"
     try:
         call(*arguments, **named)
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
-    assert words in said, said
+        refusal = f"{type(error).__name__}: {error}"
+    assert words in refusal, refusal
 
 
 def reserved(add):
@@ -49,9 +49,9 @@ group = network.SecurityGroup({"name": "allow-8888", "description": "Jupyter"})
 group.add_rule("ingress", "tcp", 8888)
 group.submit()
 group.submit(idempotent=True)
-(made,) = [group for group in network.list_security_groups() if group.name == "allow-8888"]
-assert made.id == group.id
-assert [rule["port_range_min"] for rule in made.rules if rule["direction"] == "ingress"] == [8888]
+(listed,) = [group for group in network.list_security_groups() if group.name == "allow-8888"]
+assert listed.id == group.id
+assert [rule["port_range_min"] for rule in listed.rules if rule["direction"] == "ingress"] == [8888]
 
 context.use_site("CHI@UC")
 assert hardware.get_nodes(node_type="gpu_rtx_6000")[0].gpu["gpu_model"] == "RTX 6000"

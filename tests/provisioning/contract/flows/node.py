@@ -43,10 +43,10 @@ broken.delete()
 wanted = lease.Lease("node-lease", end_date=now() + timedelta(hours=3))
 wanted.add_node_reservation(nodes=[chosen[0]])
 wanted.submit(idempotent=True)
-again = lease.Lease("node-lease", end_date=now() + timedelta(hours=3))
-again.submit(idempotent=True)
+repeated = lease.Lease("node-lease", end_date=now() + timedelta(hours=3))
+repeated.submit(idempotent=True)
 assert wanted.status == "ACTIVE"
-assert wanted.id == again.id == lease.get_lease("node-lease").id
+assert wanted.id == repeated.id == lease.get_lease("node-lease").id
 assert raised(lease.get_lease, "no-such-lease") == "CHIValueError"
 
 reservation = wanted.node_reservations[0]["id"]

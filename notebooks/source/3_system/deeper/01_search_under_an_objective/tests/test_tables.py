@@ -20,7 +20,7 @@ def test_the_share_of_right_answers_is_judged_as_the_table_shows_it(right: float
     (record,) = Records(entries.records).measurements()
     scope = {"single": record, "offline": record, "server": record, "pd": pd}
     rows = shown(run(cell("search", '"right, %"', begin="rows = {}"), scope))
-    found = question("search.sut").verdict(entries.records)
-    assert (found.state is State.PASSED) == (float(rows["Server"]["right, %"]) >= 50), (
-        found.message
+    verdict = question("search.sut").verdict(entries.records)
+    assert (verdict.state is State.PASSED) == (float(rows["Server"]["right, %"]) >= 50), (
+        verdict.message
     )

@@ -30,10 +30,10 @@ def start(
         PYTHONPATH=PROJECT_DIR,
         PYTHONHOME="",
     )
-    told = part(on_progress, 0.6, 1.0)
+    on_wait = part(on_progress, 0.6, 1.0)
     return running.wait_until_ready(
         service,
         path="/openapi.json",
         within_s=180.0,
-        on_progress=lambda done, _: told(done, "loading the model"),
+        on_progress=lambda done, _: on_wait(done, "loading the model"),
     )
