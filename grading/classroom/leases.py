@@ -63,9 +63,10 @@ def _held_by(part: PartAsked, person: Student, looks: Iterable[SiteObservation])
 def _is_proven(result: Mapping[str, str], held: Iterable[HeldLease]) -> bool:
     """Return whether a result was measured while a lease was held, on its machine."""
     begun = datetime.fromisoformat(result["started_at"])
-    return any(
-        lease.start <= begun <= lease.until
-        and (lease.site == OWN or lease.site == result["site"])
-        and (not result["node"] or not lease.node or lease.node == result["node"])
-        for lease in held
-    )
+    for lease in held:
+        is_within = lease.start <= begun <= lease.until
+        is_at_site = lease.site in (OWN, result["site"])
+        is_on_node = lease.node == result["node"] or not (lease.node and result["node"])
+        if is_within and is_at_site and is_on_node:
+            return True
+    return False

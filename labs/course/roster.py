@@ -288,11 +288,13 @@ def _student(cells: Mapping[str, str], zone: tzinfo) -> Student:
     full_name = cells["full_name"] or f"{cells['first']} {cells['last']}".strip()
     has_left = cells["left"].lower() not in _STILL_THERE
     login = cells["login"] or _login(cells["account"], account, email)
+    prefers = read_times(cells["prefers"])
+    cannot = read_times(cells["cannot"])
     return Student(
         short_name(account),
         full_name,
-        read_times(cells["prefers"]),
-        read_times(cells["cannot"]),
+        prefers,
+        cannot,
         account=account,
         hours=_hours(cells["block"]),
         due=_due(cells["due"], zone),

@@ -21,18 +21,28 @@ def exported_facts(model: onnx.ModelProto) -> dict[str, str | bool | int]:
     notes = {note.key: note.value for note in model.metadata_props}
     versions = [opset.version for opset in model.opset_import if opset.domain in _STANDARD]
     operators = [node.op_type for node in model.graph.node]
-    inputs, outputs = model.graph.input, model.graph.output
-    dims = inputs[0].type.tensor_type.shape.dim if inputs else []
-    return {
+    input_names = [value.name for value in model.graph.input]
+    output_names = [value.name for value in model.graph.output]
+    facts: dict[str, str | bool | int] = {
         "opset": max(versions, default=0),
-        "input": inputs[0].name if inputs else "",
-        "output": outputs[0].name if outputs else "",
-        "batch": (dims[0].dim_value or "free") if dims else "",
+        "input": next(iter(input_names), ""),
+        "output": next(iter(output_names), ""),
+        "batch": _batch(model),
         "batch_norms": operators.count("BatchNormalization"),
         "elsewhere": is_elsewhere(model),
+    }
+    return facts | {
         "repaired": notes.get(REPAIRED, ""),
         "written_by": notes.get(WRITTEN_BY, ""),
     }
+
+
+def _batch(model: onnx.ModelProto) -> str | int:
+    """Return how many photos the first input takes, or 'free'; '' without a shape."""
+    if not model.graph.input:
+        return ""
+    dims = model.graph.input[0].type.tensor_type.shape.dim
+    return (dims[0].dim_value or "free") if dims else ""
 
 
 def is_elsewhere(model: onnx.ModelProto) -> bool:

@@ -31,13 +31,15 @@ def front_page(stands: CourseStanding) -> str:
     dated = [(part.asked.due, part) for part in parts if part.asked.due and part.next]
     _, due = min(dated, key=lambda pair: pair[0], default=(None, None))
     course = assignment().course
+    current = next(iter(open_parts), None)
+    board = tiles(best) if any(best.values()) else ""
     return _template().render(
         stands=stands,
         parts=parts,
         resumed=stands.resumed,
-        current=open_parts[0] if open_parts else None,
+        current=current,
         due=due,
-        board=Markup(tiles(best)) if any(best.values()) else "",
+        board=Markup(board),
         targets=Markup(targets_line(best)),
         title=course.title,
         hand_in=course.hand_in,

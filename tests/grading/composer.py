@@ -551,12 +551,13 @@ def rounded(model: onnx.ModelProto) -> onnx.ModelProto:
     for node in nodes:
         node.output[:] = ["nothing.before" if name == last else name for name in node.output]
     quantization = ["nothing.scale", "nothing.zero"]
-    nodes += [
-        helper.make_node("QuantizeLinear", ["nothing.before", *quantization], ["nothing.q"]),
-        helper.make_node("DequantizeLinear", ["nothing.q", *quantization], ["nothing.dq"]),
-        helper.make_node("Mul", ["nothing.dq", "nothing.factor"], ["nothing.zeroed"]),
-        helper.make_node("Add", ["nothing.before", "nothing.zeroed"], [last]),
+    chain = [
+        ("QuantizeLinear", ["nothing.before", *quantization], "nothing.q"),
+        ("DequantizeLinear", ["nothing.q", *quantization], "nothing.dq"),
+        ("Mul", ["nothing.dq", "nothing.factor"], "nothing.zeroed"),
+        ("Add", ["nothing.before", "nothing.zeroed"], last),
     ]
+    nodes += [helper.make_node(operator, inputs, [output]) for operator, inputs, output in chain]
     copies = [type(node).FromString(node.SerializeToString()) for node in nodes]
     graph.ClearField("node")
     graph.node.extend(copies)

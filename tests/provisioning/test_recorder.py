@@ -81,11 +81,14 @@ def test_a_path_keeps_the_words_of_the_interface_alone():
     assert path_form("/v2.0/floatingips/9b1c8d7e/tags") == "/v2.0/floatingips/{name}/tags"
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner),
-    max_leaves=8,
-)
+LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+
+
+def lists_and_objects(inner: st.SearchStrategy) -> st.SearchStrategy:
+    return st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner)
+
+
+JSON = st.recursive(LEAVES, lists_and_objects, max_leaves=8)
 
 
 @given(JSON, JSON)

@@ -30,6 +30,7 @@ def gradescope(result: Result) -> dict:
     (machines, the digest) are in ``extra_data``, which students do not see.
     """
     tests = [_test(row, index) for index, row in enumerate(result.graded, start=1)]
+    tests += _of_leases(result, len(tests) + 1)
     values = {
         "score": round(result.grade, 2),
         "output": _summary(result),
@@ -37,7 +38,7 @@ def gradescope(result: Result) -> dict:
         "visibility": "visible",
         "stdout_visibility": "hidden",
         "execution_time": round(result.wall_s),
-        "tests": [*tests, *_of_leases(result, len(tests) + 1)],
+        "tests": tests,
         "extra_data": _for_staff(result),
     }
     # Gradescope makes a leaderboard as soon as the field is there, and asks each student for a name
@@ -114,6 +115,8 @@ def _test(row: ResultRow, number: int) -> dict:
     if row.lesson:
         title = f"{lesson(row.lesson).title}: {row.title}"
     status = "passed" if row.points == row.possible else "failed"
+    tag = "hidden" if row.hidden else row.lesson
+    visibility = _LATER if row.hidden else "visible"
     return {
         "name": title,
         "number": str(number),
@@ -122,8 +125,8 @@ def _test(row: ResultRow, number: int) -> dict:
         "status": status,
         "output": "\n".join(lines)[:_MOST],
         "output_format": "text",
-        "tags": ["hidden" if row.hidden else row.lesson],
-        "visibility": _LATER if row.hidden else "visible",
+        "tags": [tag],
+        "visibility": visibility,
     }
 
 

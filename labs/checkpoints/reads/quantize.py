@@ -48,12 +48,14 @@ def quantized_file(path: Path) -> dict:
                 weights.append(values)
                 scales.append(stored[node.input[1]])
     weight_types = {str(values.dtype) for values in weights}
-    per_channel = bool(scales) and all(scale.size > 1 for scale in scales)
-    largest_weights = [int(np.abs(values.astype(int)).max()) for values in weights]
-    return {
-        "layout": _layout(graph),
+    types = {
         "weights": " and ".join(sorted(weight_types)),
         "activations": " and ".join(sorted(activation_types)),
+    }
+    per_channel = bool(scales) and all(scale.size > 1 for scale in scales)
+    largest_weights = [int(np.abs(values.astype(int)).max()) for values in weights]
+    return types | {
+        "layout": _layout(graph),
         "per_channel": per_channel,
         "largest_weight": max(largest_weights, default=0),
         "integers": multiplications_of(model).integer_share,

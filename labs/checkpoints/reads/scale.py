@@ -48,19 +48,24 @@ def _filled_in(template: Template, team: Mapping) -> dict:
     else:
         least = most = deployment.get("num_replicas") or 1
     arguments = application.get("args") or {}
-    return {
-        "name": application.get("name", "default"),
+    asked = {
         "asked_name": team["team"],
-        "route": application.get("route_prefix", "/"),
         "asked_route": f"/{team['team']}",
-        "model": arguments.get("model", ""),
         "asked_model": team["model"],
-        "queued": deployment.get("max_queued_requests", -1),
         "asked_queued": team["queued"],
-        "least": least,
         "asked_least": team["least"],
-        "most": most,
         "asked_most": team["most"],
+    }
+    imported = {
         "application": application.get("import_path", ""),
         "deployment": deployment.get("name", ""),
     }
+    filled = {
+        "name": application.get("name", "default"),
+        "route": application.get("route_prefix", "/"),
+        "model": arguments.get("model", ""),
+        "queued": deployment.get("max_queued_requests", -1),
+        "least": least,
+        "most": most,
+    }
+    return asked | imported | filled

@@ -26,11 +26,14 @@ RIGHT = [{"value": case["expected"]} for case in CASES]
 FINITE = st.integers(-(2**53), 2**53) | st.floats(-1e12, 1e12)
 NUMBERS = FINITE | st.just(math.nan) | st.just(math.inf)
 KEYS = st.text("abc", max_size=3)
-PLAIN = st.recursive(
-    st.none() | st.booleans() | NUMBERS | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=3),
-    max_leaves=8,
-)
+LEAVES = st.none() | st.booleans() | NUMBERS | st.text(max_size=5)
+
+
+def lists_and_objects(inner: st.SearchStrategy) -> st.SearchStrategy:
+    return st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=3)
+
+
+PLAIN = st.recursive(LEAVES, lists_and_objects, max_leaves=8)
 
 
 @pytest.mark.parametrize(

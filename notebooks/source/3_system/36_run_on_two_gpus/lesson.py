@@ -185,6 +185,7 @@ def row_of(runs):
     usage = last.load.usage
     rates_rps = [run.throughput_rps.value for run in runs]
     latencies_s = np.concatenate([run.samples for run in runs])
+    median_ms = 1e3 * np.median(latencies_s)
     rates = [f"{rate_rps:.0f}" for rate_rps in rates_rps]
     busy = [f"{np.mean(shares):.0%}" for shares in usage.gpu]
     peaks_gb = [f"{max(sizes) / 1e9:.1f}" for sizes in usage.gpu_memory_bytes]
@@ -192,7 +193,7 @@ def row_of(runs):
         "instances": in_words(last.details["instance_group"]),
         "answers/s": np.mean(rates_rps),
         "each run": ", ".join(rates),
-        "median, ms": 1e3 * np.median(latencies_s),
+        "median, ms": median_ms,
         "images per execution": last.load.server.mean_batch,
         "GPUs busy": ", ".join(busy),
         "GPUs' memory, GB": ", ".join(peaks_gb),

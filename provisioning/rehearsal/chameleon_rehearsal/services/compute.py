@@ -414,16 +414,20 @@ def _place(
         "reservation_id": reservation_id,
     }
     groups = [group["name"] for group in asked.get("security_groups") or []]
+    free_hosts = [host for host in reserved if host not in busy]
+    config_drive = "True" if asked.get("config_drive") else ""
     server |= {
         "public_key": _public_key(world, caller, site, asked.get("key_name")),
         "security_groups": groups or ["default"],
         "metadata": asked.get("metadata") or {},
         "description": asked.get("description"),
-        "config_drive": "True" if asked.get("config_drive") else "",
+        "config_drive": config_drive,
         "user_data": asked.get("user_data"),
+    }
+    server |= {
         "zone": asked.get("availability_zone"),
         "updated_s": now_s,
-        "host": next((host for host in reserved if host not in busy), None),
+        "host": next(iter(free_hosts), None),
         "conditions": world.faults.conditions(caller.user),
     }
     settled_at_s = now_s + shortened(slow["seconds"] if slow else boot_s)
@@ -543,11 +547,15 @@ def _identity(request: Request, server: Document) -> dict[str, Any]:
     """Return the fields of a server that the request which made it decides."""
     names = ("id", "name", "user_id", "key_name", "metadata", "description")
     shown = {name: server[name] for name in names}
-    image = {"id": server["image_id"], "links": _links(request, "images", str(server["image_id"]))}
+    # Nova has no image for a server that boots from a volume.
+    image: str | dict[str, Any] = ""
+    if server["image_id"]:
+        bookmark = _links(request, "images", server["image_id"])[1:]
+        image = {"id": server["image_id"], "links": bookmark}
+    hostname = re.sub(r"[^a-z0-9-]+", "-", server["name"].lower())
     shown |= {
         "tenant_id": server["project_id"],
-        # Nova has no image for a server that boots from a volume.
-        "image": image | {"links": image["links"][1:]} if server["image_id"] else "",
+        "image": image,
         "links": _links(request, "servers", server["id"]),
         "accessIPv4": "",
         "accessIPv6": "",
@@ -558,8 +566,10 @@ def _identity(request: Request, server: Document) -> dict[str, Any]:
         "server_groups": [],
         "trusted_image_certificates": None,
         "pinned_availability_zone": server["zone"],
+    }
+    shown |= {
         "OS-DCF:diskConfig": "MANUAL",
-        "OS-EXT-SRV-ATTR:hostname": re.sub(r"[^a-z0-9-]+", "-", server["name"].lower()),
+        "OS-EXT-SRV-ATTR:hostname": hostname,
         "OS-EXT-SRV-ATTR:kernel_id": "",
         "OS-EXT-SRV-ATTR:launch_index": 0,
         "OS-EXT-SRV-ATTR:ramdisk_id": "",
@@ -585,11 +595,21 @@ def _state(world: World, server: Document) -> dict[str, Any]:
         "created": stamp(server["created_s"]),
         "updated": stamp(updated_s),
         "progress": 0,
-        "hostId": host.uid.replace("-", "") if host else "",
-        "host_status": "UP" if host else "",
-        "OS-EXT-AZ:availability_zone": "nova" if host else "",
-        "OS-EXT-SRV-ATTR:host": f"{server['site']}-ironic" if host else None,
-        "OS-EXT-SRV-ATTR:hypervisor_hostname": host.uid if host else None,
+        "hostId": "",
+        "host_status": "",
+        "OS-EXT-AZ:availability_zone": "",
+        "OS-EXT-SRV-ATTR:host": None,
+        "OS-EXT-SRV-ATTR:hypervisor_hostname": None,
+    }
+    if host:
+        shown |= {
+            "hostId": host.uid.replace("-", ""),
+            "host_status": "UP",
+            "OS-EXT-AZ:availability_zone": "nova",
+            "OS-EXT-SRV-ATTR:host": f"{server['site']}-ironic",
+            "OS-EXT-SRV-ATTR:hypervisor_hostname": host.uid,
+        }
+    shown |= {
         "OS-EXT-SRV-ATTR:instance_name": f"instance-{server['id'][:8]}",
         "OS-EXT-STS:power_state": _RUNNING if active else 0,
         "OS-EXT-STS:task_state": task_state,

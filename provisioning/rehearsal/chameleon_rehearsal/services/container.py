@@ -343,11 +343,12 @@ def _body(request: Request, record: Document) -> dict[str, Any]:
     if "cmd" in check:
         # Zun shows the command of a health check under another name than it takes it.
         check["test"] = check.pop("cmd")
-    creating = status == "Creating"
+    shown |= {"status_reason": None, "status_detail": None, "task_state": None}
+    if status == "Error":
+        shown["status_reason"] = record["why"]
+    if status == "Creating":
+        shown |= {"status_detail": "Pulling image", "task_state": "image_pulling"}
     shown |= {
-        "status_reason": record["why"] if status == "Error" else None,
-        "status_detail": "Pulling image" if creating else None,
-        "task_state": "image_pulling" if creating else None,
         "user_id": record["user_id"],
         "project_id": record["project_id"],
         "environment": record["environment"],
@@ -359,7 +360,8 @@ def _body(request: Request, record: Document) -> dict[str, Any]:
         "links": _links(request, record["id"]),
     }
     opened = [int(port.split("/")[0]) for port in record["exposed_ports"]]
-    return shown | {"addresses": {network_id: addresses} if addresses else {}, "ports": opened}
+    addresses_by_network = {network_id: addresses} if addresses else {}
+    return shown | {"addresses": addresses_by_network, "ports": opened}
 
 
 def _links(request: Request, identifier: str) -> list[dict[str, str]]:

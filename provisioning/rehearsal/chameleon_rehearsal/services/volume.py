@@ -111,14 +111,22 @@ def _body(request: Request, volume: Document) -> dict[str, Any]:
     held = {"server_id": volume["server_id"], "volume_id": volume["id"], "device": "/dev/vda"}
     root = f"{str(request.base_url).rstrip('/')}/{request.path_params['site']}/volume/v3"
     address = f"{root}/{volume['project_id']}/volumes/{volume['id']}"
-    return {
-        **{name: volume[name] for name in ("id", "name", "size", "user_id")},
+    links = [{"rel": rel, "href": address} for rel in ("self", "bookmark")]
+    bootable = "true" if volume["image_id"] else "false"
+    attachments = [held] if volume["server_id"] else []
+    shown = {name: volume[name] for name in ("id", "name", "size", "user_id")}
+    shown["os-vol-tenant-attr:tenant_id"] = volume["project_id"]
+    shown |= {
         "status": volume_status(volume, world.clock.now()),
         "description": volume.get("description"),
         "metadata": volume.get("metadata", {}),
         "volume_type": "ceph-ssd",
-        "bootable": "true" if volume["image_id"] else "false",
-        "attachments": [held] if volume["server_id"] else [],
+        "bootable": bootable,
+        "attachments": attachments,
+        "created_at": stamp(volume["created_s"], "%Y-%m-%dT%H:%M:%S.%f"),
+        "links": links,
+    }
+    return shown | {
         "availability_zone": "nova",
         "consistencygroup_id": None,
         "encrypted": False,
@@ -126,8 +134,5 @@ def _body(request: Request, volume: Document) -> dict[str, Any]:
         "replication_status": None,
         "snapshot_id": None,
         "source_volid": None,
-        "os-vol-tenant-attr:tenant_id": volume["project_id"],
-        "links": [{"rel": "self", "href": address}, {"rel": "bookmark", "href": address}],
-        "created_at": stamp(volume["created_s"], "%Y-%m-%dT%H:%M:%S.%f"),
         "updated_at": None,
     }
