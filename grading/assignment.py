@@ -51,7 +51,7 @@ def check(file: Annotated[Path, _FILE] = PATH) -> None:
 
 def _has_anything_to_open(part: PartAsked) -> bool:
     for part_lesson in part.asked():
-        if any(asked.opened or asked.again for asked in of_lesson(part_lesson.id)):
+        if any(asked.opened or asked.hidden_points for asked in of_lesson(part_lesson.id)):
             return True
     return False
 

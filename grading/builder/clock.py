@@ -70,7 +70,7 @@ def minutes_of(notebook: NotebookNode, lesson: Lesson) -> dict[str, float]:
         if cell.source.startswith("predict("):
             minutes["predictions"] += _READ["prediction"]
         elif kind == "answer" and question:
-            is_recommendation = bool(question.values["again"])
+            is_recommendation = bool(question.values["hidden_points"])
             minutes["answers"] += _ANSWER["recommendation" if is_recommendation else "plain"]
         elif lines_to_write:
             cases = _case_count(question) if question else 0

@@ -15,7 +15,7 @@ def lease_question(
     part: Part,
     points: int,
     hint: str,
-    again: str,
+    how_to_reserve: str,
     delete: str = DELETE,
     machine: str = "node",
 ) -> None:
@@ -27,7 +27,7 @@ def lease_question(
 
     Args:
         delete: Python that deletes every lease of the student's name, in the lesson's own names.
-        again: How the lesson reserves, as sentences.
+        how_to_reserve: How the lesson reserves, as sentences.
         machine: The name of the part's machine in messages.
     """
     spec = load_spec(part)
@@ -35,10 +35,10 @@ def lease_question(
     end_minute = first.end_minute
     longest_min = 60 * (spec.hours - 1) + end_minute
     types = dict.fromkeys(option.type for option in spec.options)
-    undo = f"Delete it: `{delete}`. {again}"
+    undo = f"Delete it: `{delete}`. {how_to_reserve}"
     failed = (
         f"The lease is in ERROR: the site could not fill it. Delete it: `{delete}`. "
-        f"Choose another {machine} in the planner. {again}"
+        f"Choose another {machine} in the planner. {how_to_reserve}"
     )
     any_of_a_type = (
         f"This lease takes any {machine} of a type, and not the {machine} that the "
@@ -60,7 +60,7 @@ def lease_question(
     too_long = f"It lasts {{minutes:.0f}} minutes, and a block has {longest_min}. {undo}"
     several = (
         "You have {of_this_name} leases of this name. Likely, a call without "
-        f"`idempotent=True` ran twice. Delete them all: `{delete}`. {again}"
+        f"`idempotent=True` ran twice. Delete them all: `{delete}`. {how_to_reserve}"
     )
     rules = [
         ("status", not_("ERROR"), failed),

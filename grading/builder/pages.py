@@ -125,7 +125,7 @@ def _kind(question: Question) -> str:
     kind = "measurements" if question.kind == "records" else question.kind
     if question.opened:
         return kind
-    return f"{kind}, partly taking part" if question.again else f"{kind}, taking part"
+    return f"{kind}, partly taking part" if question.hidden_points else f"{kind}, taking part"
 
 
 #: The page whose table is generated; the rest of it is written by hand.

@@ -56,9 +56,9 @@ def question(
     rules: Sequence[tuple[str, Any, str]] = (),
     good: Mapping[str, Any] | None = None,
     gate: Sequence[str] = (),
-    told: bool = False,
+    ledger_only: bool = False,
     opened_by: str = "",
-    again: Mapping[str, int] | None = None,
+    hidden_points: Mapping[str, int] | None = None,
 ) -> Callable[[Cases], Cases]:
     """Ask for a function, by decorating the generator of its cases, or for a file, an answer or
     records, by rules.
@@ -71,13 +71,13 @@ def question(
         rules: Conditions on the facts, in order (``labs.course.rules``).
         good: Facts that keep all rules.
         gate: The capabilities that a machine needs to earn it.
-        told: Whether a file's points are for taking part, because the grader cannot open it again,
-            or because a program could fill it in from the rules that ship.
+        ledger_only: Whether a file's points are for taking part, because the grader cannot open it
+            again, or because a program could fill it in from the rules that ship.
         opened_by: 'model' if the file is an ONNX file, which the grader measures again. Any other
             file that the grader opens is a program, and ``file`` its judge.
-        again: Additional points for evidence that the grader checks itself, by kind of check
-            (``grading.grade.hidden``). By default, a function's secret cases have the same points
-            as its public ones.
+        hidden_points: Additional points for evidence that the grader checks itself, by kind of
+            check (``grading.grade.hidden``). By default, a function's secret cases have the same
+            points as its public ones.
     """
     if file:
         kind = "file"
@@ -87,8 +87,8 @@ def question(
         kind = "records"
     else:
         kind = "function"
-    extra = dict(again or {})
-    if again is None and kind == "function":
+    extra = dict(hidden_points or {})
+    if hidden_points is None and kind == "function":
         extra = {"computed": points}
     values: dict[str, Any] = {
         "title": title,
@@ -98,10 +98,10 @@ def question(
         "gate": list(gate),
         "form": form,
     }
-    if told:
-        values["told"] = True
+    if ledger_only:
+        values["ledger_only"] = True
     values["opened_by"] = opened_by
-    values["again"] = extra
+    values["hidden_points"] = extra
     values["reads"] = file or records
     values["rules"] = [list(rule) for rule in rules]
     asked = Asked(values, good=good or {})
@@ -235,7 +235,7 @@ def recommendation(
         id,
         title,
         points=4,
-        again={"submitted": 2, "same_classes": 2, "unseen": 4},
+        hidden_points={"submitted": 2, "same_classes": 2, "unseen": 4},
         form=whole_form,
         rules=[
             measured,

@@ -359,8 +359,8 @@ def leaderboard(evidence: Evidence, asked: Iterable[Lesson]) -> dict[str, float]
     return {}
 
 
-#: Repeated checks, by the names in a question's ``again``: title and judge. A function is judged by
-#: ``is_right_again``, under the name 'computed'.
+#: Repeated checks, by the names in a question's ``hidden_points``: title and judge. A function
+#: is judged by ``is_right_again``, under the name 'computed'.
 _OF_A_FILE: Mapping[str, tuple[str, Callable[[Evidence, Measurement, Facts], Verdict]]] = {
     "submitted": ("The recommended model is the one that was measured", submitted),
     "same_classes": ("Run again, it gives the recorded classes", same_classes),
@@ -374,7 +374,7 @@ def all_hidden() -> tuple[HiddenRow, ...]:
     rows = []
     for lesson in lessons():
         for asked in of_lesson(lesson.id):
-            rows += [_hidden(asked, name, points) for name, points in asked.again.items()]
+            rows += [_hidden(asked, name, points) for name, points in asked.hidden_points.items()]
     return tuple(sorted(rows, key=lambda row: row.is_rerun))
 
 

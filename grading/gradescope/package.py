@@ -158,7 +158,7 @@ def _readers(root: Path) -> Iterator[str]:
     """
     waiting = set()
     for question in all_questions().values():
-        if question.reads and not question.told and not is_model(question):
+        if question.reads and not question.ledger_only and not is_model(question):
             module, _, _ = question.reads.partition(":")
             waiting.add(module)
     seen: set[str] = set()

@@ -146,7 +146,7 @@ def promised_rows(
 
 def _reopened_rows(public: ResultRow, question: Question) -> Iterator[ResultRow]:
     """Yield a row for each check of the grader's, earned if the public row is."""
-    for possible in question.again.values():
+    for possible in question.hidden_points.values():
         points = possible if public.points else 0
         yield replace(public, needs=public.id, opened=True, points=points, possible=possible)
 

@@ -53,7 +53,7 @@ class Question:
     kind: str
     points: int
     #: Additional points for the grader's own checks, by kind of check (``grading.grade.hidden``).
-    again: Mapping[str, int] = field(default_factory=dict)
+    hidden_points: Mapping[str, int] = field(default_factory=dict)
     #: Where to look; not the answer.
     hint: str = ""
     #: Abilities that a machine needs to earn it, by the names of ``labs.machine.capability``.
@@ -77,7 +77,7 @@ class Question:
     between: Sequence[float] = (0.0, float("inf"))
     #: Whether the grader has only the ledger's word for a file, because the grader lacks the file's
     #: maker, or because a program could fill it in from the rules that ship.
-    told: bool = False
+    ledger_only: bool = False
     #: 'model' if the grader measures an ONNX file again; for other files, it asks a program.
     opened_by: str = ""
 
@@ -92,14 +92,14 @@ class Question:
         or reads a file again.
 
         Otherwise they are for taking part (``labs.course.points.TAKING_PART``). The grader always
-        checks the points in ``again``.
+        checks the points in ``hidden_points``.
         """
-        return self.kind in ("function", "file") and not self.told
+        return self.kind in ("function", "file") and not self.ledger_only
 
     @property
     def total(self) -> int:
         """All its points: those of its check, and the grader's additional ones."""
-        return self.points + sum(self.again.values())
+        return self.points + sum(self.hidden_points.values())
 
     def verdict(self, entries: Records | Iterable[Mapping]) -> Verdict:
         """Return how the question stands by a ledger's entries, typed or as plain JSON.

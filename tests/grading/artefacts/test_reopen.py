@@ -25,7 +25,7 @@ pytestmark = sandboxed
 ASKED = {}
 for _lesson in sources():
     for _id, _source in written(_lesson).items():
-        if _source.values["kind"] == "file" and not _source.values.get("told"):
+        if _source.values["kind"] == "file" and not _source.values.get("ledger_only"):
             ASKED[_id] = (_lesson, Question(_id, **_source.values), dict(_source.good))
 TEXTS = [id for id, (_, asked, _) in ASKED.items() if not is_model(asked)]
 

@@ -54,7 +54,7 @@ READERS = sorted(
     {
         asked.reads.partition(":")[0]
         for asked in all_questions().values()
-        if asked.reads and not asked.told and not is_model(asked)
+        if asked.reads and not asked.ledger_only and not is_model(asked)
     }
 )
 

@@ -146,7 +146,7 @@ def test_a_students_own_checks_promise_what_the_gradebook_will_say(
         )
         hidden += [
             ResultRow(*about, right * points, points, "", needs=asked.id)
-            for points in asked.again.values()
+            for points in asked.hidden_points.values()
         ]
     promised = promised_rows(public, assignment())
     assert sums(promised)["possible"] == part.worth

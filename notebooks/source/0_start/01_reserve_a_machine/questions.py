@@ -56,5 +56,5 @@ lease_question(
     hint="You need three calls, in the order of the table. `block` has the node's name, "
     "its start and its end.",
     delete="delete_all(plan.lease_name)",
-    again="Then run this cell with the calls of the table.",
+    how_to_reserve="Then run this cell with the calls of the table.",
 )

@@ -31,7 +31,7 @@ question(
     file="labs.checkpoints.reads.compile:exported_file",
     opened_by="model",
     points=2,
-    again={"exported": 2},
+    hidden_points={"exported": 2},
     hint="Each item of the list above the cell shows one argument of "
     "`torch.onnx.export`.",
     rules=[

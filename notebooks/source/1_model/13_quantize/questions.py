@@ -220,7 +220,7 @@ question(
     "quantize.static",
     "A static INT8 file",
     points=3,
-    again={"int8": 4},
+    hidden_points={"int8": 4},
     hint="Check each item of the list above your call. An argument that you leave out "
     "keeps its default value.",
     file="labs.checkpoints.reads.quantize:quantized_file",

@@ -12,7 +12,7 @@ lease_question(
     points=2,
     hint="You need the three calls of *Reserve a machine*, and "
     "`add_device_reservation(amount=1, device_name=block.resource)` as the second one.",
-    again="Then run this cell with the three calls.",
+    how_to_reserve="Then run this cell with the three calls.",
     machine="board",
 )
 

@@ -9,5 +9,5 @@ lease_question(
     points=2,
     hint="You need the three calls of *Reserve a machine*. `block` has the node's name, "
     "its start and its end.",
-    again="Then run this cell with the three calls.",
+    how_to_reserve="Then run this cell with the three calls.",
 )

@@ -75,7 +75,7 @@ question(
     hint="`input` and `output` are lists: square brackets around them, curly ones "
     "around each tensor, commas between.",
     file="labs.checkpoints.reads.triton_configs:config",
-    told=True,
+    ledger_only=True,
     rules=CONFIG_RULES,
     good=CONFIG_FACTS,
 )

@@ -47,7 +47,7 @@ question(
     points=2,
     hint="One field inside the braces. Its name contains the unit.",
     file="labs.checkpoints.reads.triton_configs:config",
-    told=True,
+    ledger_only=True,
     rules=[
         ("fault", "", "Triton cannot read it: {fault}"),
         (

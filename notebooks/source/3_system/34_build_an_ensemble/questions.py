@@ -69,7 +69,7 @@ question(
     hint="Copy the lines of `food_classifier`, and change names, types and dims. "
     "`dims` does not contain the batch axis.",
     file="labs.checkpoints.reads.triton_configs:config",
-    told=True,
+    ledger_only=True,
     rules=ONNX_RULES,
     good=ONNX_FACTS,
 )
@@ -114,7 +114,7 @@ question(
     hint="Follow a photo along the arrows. Each name on an arrow occurs twice: as an "
     "output of one step, and as an input of another.",
     file="labs.checkpoints.reads.ensemble:ensemble",
-    told=True,
+    ledger_only=True,
     rules=STEPS_RULES,
     good=STEPS_FACTS,
 )

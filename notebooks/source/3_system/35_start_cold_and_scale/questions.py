@@ -151,7 +151,7 @@ question(
     points=3,
     hint="There are five places. Which of the team's values belongs in each?",
     file="labs.checkpoints.reads.scale:team_template",
-    told=True,
+    ledger_only=True,
     rules=TEAM_RULES,
     good=TEAM_FACTS,
 )

@@ -30,7 +30,7 @@ question(
     hint="Each stanza needs three fields: the count, the kind of device, and the list of "
     "GPUs.",
     file="labs.checkpoints.reads.gpus:stanzas",
-    told=True,
+    ledger_only=True,
     rules=[
         (
             "one",

@@ -144,7 +144,7 @@ question(
     "returns None. Then write the best trial.",
     file="labs.deeper.budget.reads:within_budgets",
     opened_by="model",
-    told=True,
+    ledger_only=True,
     rules=FILE_RULES + BUDGET_RULES,
     good={
         "missing": "",

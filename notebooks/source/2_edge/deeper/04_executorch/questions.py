@@ -53,7 +53,7 @@ question(
     hint="Write the four calls of the table between `torch.export.export` and "
     "`to_edge_transform_and_lower`.",
     file="labs.deeper.executorch.pte:pte_facts",
-    told=True,
+    ledger_only=True,
     rules=FILE_RULES,
     good={
         "delegates": {"XnnpackBackend": 1},

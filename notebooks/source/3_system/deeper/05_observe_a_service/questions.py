@@ -64,7 +64,7 @@ question(
     hint="A target is 'host:port', without 'http://' and without a path. Which key "
     "belongs under `global`?",
     file="labs.deeper.observe.reads:scraped",
-    told=True,
+    ledger_only=True,
     rules=CONFIG_RULES,
     good=CONFIG_FACTS,
 )
@@ -111,7 +111,7 @@ def promql(id, title, hint, reader, restarts):
         points=2,
         hint=hint,
         file=f"labs.deeper.observe.reads:{reader}",
-        told=True,
+        ledger_only=True,
         rules=[*PROMQL_RULES, *restarts],
         good=_GOOD,
     )
