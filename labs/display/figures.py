@@ -53,11 +53,15 @@ def use_theme() -> None:
 def show(figure: Any) -> None:
     """Display a figure as SVG; as a picture or in words where a front-end shows only those."""
     words = in_words(figure)
+    display({"text/html": for_page(figure, words), "text/plain": words}, raw=True)
+
+
+def for_page(figure: Any, words: str) -> str:
+    """Return a figure as HTML: SVG, and a picture for pages that strip SVG; both named by words."""
     file = io.BytesIO()
     figure.savefig(file, dpi=72, bbox_inches="tight", facecolor="white")
     picture = base64.b64encode(file.getvalue()).decode()
-    html = _EITHER.format(drawing=svg(figure, words), words=escape(words), picture=picture)
-    display({"text/html": html, "text/plain": words}, raw=True)
+    return _EITHER.format(drawing=svg(figure, words), words=escape(words), picture=picture)
 
 
 def in_words(figure: Any) -> str:

@@ -8,8 +8,10 @@ Okabe and Ito, 'Color Universal Design' (2008).
 from html import escape
 from pathlib import Path
 
+#: The two accents of a figure, and the colour of everything that is not its point.
+BLUE, ORANGE, GREY = "#1b7fbd", "#d55e00", "#858b92"
 #: The series colours in the order in which they are used; the same in both themes.
-SERIES = ("#1b7fbd", "#d55e00", "#00906a", "#b95f93", "#a87900", "#7a70cf")
+SERIES = (BLUE, ORANGE, "#00906a", "#b95f93", "#a87900", "#7a70cf")
 
 _SHEET = Path(__file__).with_name("theme.css").read_text(encoding="utf-8")
 

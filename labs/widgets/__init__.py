@@ -4,6 +4,7 @@ Every function returns an object that a notebook shows as HTML or as a live widg
 ``print`` give the same content in words and columns.
 """
 
+from labs.widgets.explore import explore
 from labs.widgets.measure import compare, compare_there, evaluate, measure_there
 from labs.widgets.progress import Stopped, run_with_progress
 from labs.widgets.scoreboard import scoreboard
@@ -13,6 +14,7 @@ __all__ = [
     "compare",
     "compare_there",
     "evaluate",
+    "explore",
     "measure_there",
     "run_with_progress",
     "scoreboard",

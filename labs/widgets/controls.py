@@ -11,6 +11,9 @@ from collections.abc import Sequence
 import ipywidgets
 from IPython import get_ipython
 
+#: Class of an HTML widget in ``controls`` whose text is announced whenever it changes.
+SPOKEN = "msl-spoken"
+
 # JupyterLab looks for its shortcuts before the page hears of a key ('a' inserts a cell, 'x' cuts
 # one), except for an element with data-lm-suppress-shortcuts: the focused one itself, since its own
 # selector is tried first. Source: Lumino, packages/commands, `targetDistance`. One listener serves
@@ -18,12 +21,16 @@ from IPython import get_ipython
 # lack one.
 _SCRIPT = """if (!window.mslControls) {
   const nameless = '.noUi-handle, .widget-readout, .widget-radio-box';
-  const name = box => box.querySelectorAll(nameless).forEach(at => {
-    const label = at.closest('.widget-inline-hbox, .widget-radio')?.querySelector('.widget-label');
-    if (!label || at.ariaLabel) return;
-    if (at.matches('.widget-radio-box')) at.setAttribute('role', 'radiogroup');
-    at.setAttribute('aria-label', label.textContent);
-  });
+  const name = box => {
+    box.querySelectorAll('.msl-spoken').forEach(at => at.setAttribute('role', 'status'));
+    box.querySelectorAll(nameless).forEach(at => {
+      const row = at.closest('.widget-inline-hbox, .widget-radio');
+      const label = row?.querySelector('.widget-label');
+      if (!label || at.ariaLabel) return;
+      if (at.matches('.widget-radio-box')) at.setAttribute('role', 'radiogroup');
+      at.setAttribute('aria-label', label.textContent);
+    });
+  };
   document.addEventListener('focusin', event => {
     const box = event.target.closest('.msl-controls');
     if (!box) return;

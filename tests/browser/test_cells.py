@@ -130,3 +130,30 @@ def test_the_measuring_cell_waits_until_a_prediction_is_locked_in(open_cells, wo
     ]
     notebook.run_cell(1)
     assert "going on with {'dynamic': 0.5, 'static': 2.5}" in notebook.output_text(1)
+
+
+EXPLORE = """
+import ipywidgets
+import matplotlib.pyplot as plt
+from labs.widgets import explore
+def draw(bits):
+    figure, axis = plt.subplots()
+    axis.set_title(f"{2 ** bits} marks")
+    return figure, f"{bits} bits give {2 ** bits} marks."
+explore("A ruler", draw, bits=ipywidgets.IntSlider(value=4, min=2, max=8, description="bits"))
+"""
+
+
+def test_a_slider_redraws_its_picture_by_keyboard(open_cells):
+    """Arrow keys move it, and the line beside it, which screen readers announce, follows."""
+    notebook = open_cells(EXPLORE)
+    notebook.run_all()
+    page = notebook.page
+    line = page.locator(".msl-spoken[role=status]")
+    line.get_by_text("4 bits give 16 marks.").wait_for()
+    page.get_by_role("slider", name="bits").focus()
+    page.keyboard.press("ArrowRight")
+    line.get_by_text("5 bits give 32 marks.").wait_for()
+    page.locator("svg[aria-label='A ruler']").get_by_text("32 marks").wait_for()
+    page.keyboard.press("ArrowLeft")
+    line.get_by_text("4 bits give 16 marks.").wait_for()

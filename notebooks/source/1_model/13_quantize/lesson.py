@@ -31,6 +31,7 @@ import onnx
 import onnxruntime as ort
 import openvino as ov
 import pandas as pd
+from ipywidgets import FloatSlider, IntSlider
 from onnxruntime.quantization import (
     CalibrationDataReader,
     QuantFormat,
@@ -43,11 +44,12 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from labs import assets, bench
 from labs.checkpoints import check, predict, predicted
 from labs.data.dataset import load_split
+from labs.display.theme import BLUE, GREY, ORANGE
 from labs.machine import fingerprint
 from labs.optimize.static_quantization import conv_weights, integers_into
 from labs.records.ledger import ledger
 from labs.records.reference import recorded_on_epyc_7763
-from labs.widgets import compare, scoreboard
+from labs.widgets import compare, explore, scoreboard
 from labs.workspace import models_dir
 
 # %% [markdown]
@@ -116,50 +118,69 @@ def dequantize(integer, scale, zero_point):
 
 
 # %% [markdown]
-# The next cell draws two of your rulers (lower axis), with four bits instead of eight so
-# that you can see the marks. The upper axis shows six numbers. One of them is larger than
-# the rest.
-
+# The next cell puts a layer's weights (upper edge) on your ruler (lower edge). Weights are
+# positive and negative, so `reach` bounds the ruler on both sides, and with 8 bits it has
+# the integers from -127 to 127. **Rounding** moves a number to the nearest mark, by at most
+# half a gap (blue). **Clipping** moves a number beyond the last mark back to it (orange).
+# Move the sliders: which reach gives the smallest error with 4 bits, and which with 8?
 
 # %% folded=true
-# Draw six numbers above each of two rulers, with an arrow to each number's mark.
-def draw_ruler(axis, reals, scale, zero_point):
-    integers = np.arange(16)
-    marks = dequantize(integers, scale, zero_point)
-    colours = np.where(integers == zero_point, "black", "silver")
-    axis.vlines(marks, 0, 0.2, color=colours, lw=2)
-    for real in reals:
-        integer = quantize(real, scale, zero_point, 0, 15)
-        mark = dequantize(integer, scale, zero_point)
-        rounded = abs(real - mark) <= scale / 2
-        colour = "tab:blue" if rounded else "tab:red"
-        arrow = {"arrowstyle": "->", "color": colour, "lw": 1.5}
-        axis.annotate("", (mark, 0.2), (real, 1), arrowprops=arrow)
-    axis.set(xlim=(-0.6, 2.1), ylim=(0, 1), yticks=[])
-    axis.set_xlabel(f"scale {scale:.2f}, zero point {zero_point}")
-    axis.set_xticks(marks, integers)
-    axis.secondary_xaxis("top").set_xticks(reals)
-    axis.spines[["left", "right"]].set_visible(False)
+# Draw a layer's weights on your ruler, and compute how much they lose.
+float_path = models_dir() / "food11.onnx"
+prepared_path = models_dir() / "food11-prepared.onnx"
+quant_pre_process(float_path, prepared_path)
+norm = np.linalg.norm
+weights = np.sort(conv_weights(prepared_path)["features.5.conv.1.0/Conv"], axis=None)
+shown = np.linspace(0, len(weights) - 1, 60).astype(int)
 
 
-reals = np.array([-0.47, -0.16, 0.0, 0.33, 0.78, 1.7])
-rulers = [scale_and_zero_point(-0.5, xmax, 0, 15) for xmax in (1.0, 2.0)]
-figure, axes = plt.subplots(2, figsize=(9, 4.5), layout="constrained")
-for axis, ruler in zip(axes, rulers):
-    draw_ruler(axis, reals, *ruler)
+def draw_ruler(reach, bits):
+    last = 2 ** (bits - 1) - 1
+    scale, zero_point = scale_and_zero_point(-reach, reach, -last, last)
+    integers = quantize(weights, scale, zero_point, -last, last)
+    errors = weights - dequantize(integers, scale, zero_point)
+    is_clipped = np.abs(weights) > reach
+    figure, axis = plt.subplots(figsize=(9, 2.6), layout="constrained")
+    marks = dequantize(np.arange(-last, last + 1), scale, zero_point)
+    axis.vlines(marks, -0.2, 0, color=GREY, lw=1)
+    for place in shown:
+        colour = ORANGE if is_clipped[place] else BLUE
+        weight = weights[place]
+        axis.plot([weight, weight - errors[place]], [1, 0], color=colour, lw=1)
+    axis.set(xlim=(1.05 * weights[0], 1.05 * weights[-1]), yticks=[])
+    axis.set_title(f"{len(marks)} marks, {scale:.3f} apart")
+    axis.set_xlabel("weight")
+    axis.spines[["left", "right", "top"]].set_visible(False)
+    size = norm(weights)
+    sentence = (
+        f"With {bits} bits and a reach of {reach:.1f}, {is_clipped.sum()} of "
+        f"{len(weights):,} weights are clipped. The error is {norm(errors) / size:.1%} of "
+        f"the weights' norm: {norm(errors[~is_clipped]) / size:.1%} from rounding, "
+        f"{norm(errors[is_clipped]) / size:.1%} from clipping."
+    )
+    return figure, sentence
+
+
+farthest = np.abs(weights).max()
+explore(
+    "A layer's weights on a ruler",
+    draw_ruler,
+    reach=FloatSlider(
+        value=farthest, min=0.2, max=farthest, step=0.1, description="reach"
+    ),
+    bits=IntSlider(value=4, min=2, max=8, description="bits"),
+)
 
 # %% [markdown]
-# **Rounding** moves a number to the nearest mark, by at most half a gap (blue arrows).
-# **Clipping** moves a number beyond the last mark back to it (red arrow). The lower ruler
-# covers all six numbers, but its gaps are wider. Every quantizer makes this trade-off.
+# A shorter ruler has narrower gaps, so it rounds better and clips more. Every quantizer
+# makes this trade-off.
 #
 # ## One ruler per layer, or one per channel?
 #
 # The weights of a convolution have the shape (output channels, input channels, height,
-# width). They are positive and negative, so we use a ruler from -127 to 127. The next
-# cell computes each layer's relative error: the norm of the error divided by the norm of
-# the weights. The table shows the five layers with the largest error, with one ruler per
-# layer and with one per channel.
+# width). The next cell computes each layer's relative error with 8 bits: the norm of the
+# error divided by the norm of the weights. The table shows the five layers with the
+# largest error, with one ruler per layer and with one per channel.
 
 
 # %% folded=true
@@ -171,10 +192,6 @@ def lost(weight):
     return weight - dequantize(integers, scale, zero_point)
 
 
-float_path = models_dir() / "food11.onnx"
-prepared_path = models_dir() / "food11-prepared.onnx"
-quant_pre_process(float_path, prepared_path)
-norm = np.linalg.norm
 rows = {}
 for layer, weight in conv_weights(prepared_path).items():
     layer_loss = lost(weight)

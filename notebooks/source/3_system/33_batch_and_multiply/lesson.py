@@ -31,15 +31,19 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import tritonclient.http as httpclient
+from ipywidgets import IntSlider
 
 from labs.checkpoints import check, predict, predicted
+from labs.display.theme import BLUE, GREY
 from labs.load import closed_loop, image_inputs
 from labs.load.race import of, race, rate_ratio, together
+from labs.load.sender import arrivals
 from labs.load.served import triton_target
 from labs.records.ledger import ledger
+from labs.serve.batcher import serve_in_batches
 from labs.serve.photos import photo
 from labs.serve.triton import catalogue, opening
-from labs.widgets import run_with_progress
+from labs.widgets import explore, run_with_progress
 from labs.workspace import programs_dir, workspace_dir
 
 # %% [markdown]
@@ -58,33 +62,47 @@ predict("batching.gain", batches=..., instances=...)
 #
 # Users send one photo each, and each execution has a fixed cost, whatever its batch size.
 # With **dynamic batching**, the server takes several waiting requests out of the queue
-# and executes them together. The figure assumes that an execution costs 6 ms, plus 2 ms
-# for each photo (grey: waiting, blue: computing).
+# and executes them together. The next cell simulates a server whose execution costs 6 ms,
+# plus 2 ms for each photo (grey: waiting, blue: computing). Each client sends photos at
+# random moments, 40 per second, but never before its last answer. The moments are always
+# the same, so only your sliders change the result. Give 12 clients larger batches, and
+# then give a single client a delay.
 
 
 # %% folded=true
-# Draw eight requests at a server without batches, and with batches of up to four.
+# Simulate the server, and draw which photos it executes together.
+moments_ms = [1e3 * arrivals(40, duration_s=2, seed=client) for client in range(16)]
 
 
-def draw_server(axis, most, arrivals_ms=(0, 3, 5, 9, 12, 16, 18, 24)):
-    first = 0  # of the requests that still wait
-    free_ms = 0
-    while first < len(arrivals_ms):
-        begin_ms = max(free_ms, arrivals_ms[first])
-        waiting_ms = [ms for ms in arrivals_ms[first:] if ms <= begin_ms]
-        batch_ms = waiting_ms[:most]
-        free_ms = begin_ms + 6 + 2 * len(batch_ms)
-        for row, came_ms in enumerate(batch_ms, start=first):
-            axis.barh(row, begin_ms - came_ms, left=came_ms, color="silver")
-            axis.barh(row, free_ms - begin_ms, left=begin_ms, color="tab:blue")
-        first += len(batch_ms)
-    title = f"at most {most} in a batch: done after {free_ms} ms"
-    axis.set(title=title, xlabel="ms", ylabel="requests", xlim=(0, 66), yticks=[])
+def draw_server(clients, largest, delay_ms):
+    served_photos = serve_in_batches(moments_ms[:clients], largest, delay_ms)
+    times_ms = pd.DataFrame(served_photos)
+    waits_ms = times_ms["began_ms"] - times_ms["arrived_ms"]
+    answers_ms = times_ms["ended_ms"] - times_ms["arrived_ms"]
+    figure, axis = plt.subplots(figsize=(9, 3), layout="constrained")
+    first = times_ms[times_ms["arrived_ms"] < 100]
+    axis.hlines(first.index, first["arrived_ms"], first["began_ms"], color=GREY, lw=4)
+    axis.hlines(first.index, first["began_ms"], first["ended_ms"], color=BLUE, lw=4)
+    together = len(times_ms) / times_ms["began_ms"].nunique()
+    axis.set_title(f"{together:.1f} photos per execution")
+    axis.set(xlabel="ms", ylabel="photos", xlim=(0, 150), yticks=[])
+    axis.spines[["left", "right", "top"]].set_visible(False)
+    per_second = 1e3 * len(times_ms) / times_ms["ended_ms"].max()
+    sentence = (
+        f"Clients: {clients}, largest batch: {largest}, queue delay: {delay_ms} ms. On "
+        f"average, a photo waits {waits_ms.mean():.1f} ms and is answered after "
+        f"{answers_ms.mean():.1f} ms: {per_second:.0f} answers per second."
+    )
+    return figure, sentence
 
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 2.4), layout="constrained")
-for axis, most in zip(axes, (1, 4)):
-    draw_server(axis, most)
+explore(
+    "A simulated batcher",
+    draw_server,
+    clients=IntSlider(value=12, min=1, max=16, description="clients"),
+    largest=IntSlider(value=1, min=1, max=16, description="largest batch"),
+    delay_ms=IntSlider(value=0, min=0, max=20, description="queue delay, ms"),
+)
 
 # %% [markdown]
 # With batches, each photo is computed for longer, but waits for less time. Whether this

@@ -29,16 +29,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import tritonclient.http as httpclient
+from ipywidgets import FloatSlider, IntSlider
 
 from labs import assets
 from labs.checkpoints import check, predict, predicted
 from labs.data.dataset import load_split
+from labs.display.theme import BLUE, GREY, ORANGE
 from labs.load import closed_loop, open_loop, tensor_inputs
 from labs.load.served import triton_target
 from labs.records.ledger import ledger
 from labs.serve.models import fp32_model
 from labs.serve.triton import opening
-from labs.widgets import run_with_progress
+from labs.widgets import explore, run_with_progress
 from labs.workspace import programs_dir
 
 # %% [markdown]
@@ -226,18 +228,6 @@ for run in runs.values():
     }
     rows.append(row)
 table = pd.DataFrame(rows)
-
-figure, axis = plt.subplots(figsize=(9, 3.2), layout="constrained")
-rates_rps = np.linspace(0.01, 0.96, 100) * capacity_rps
-for name, variability, style in (("M/M/1", 1, "k--"), ("M/D/1", 0, "k-")):
-    waits_s = [mean_wait_s(rate_rps, service_s, variability) for rate_rps in rates_rps]
-    axis.plot(rates_rps, 1e3 * np.array(waits_s), style, label=name)
-below = table[table["ρ"] < 1]
-colors = below["holds"].map({"True": "tab:blue", "False": "tab:red"})
-axis.scatter(below["due/s"], below["waited, ms"], c=colors)
-axis.set_xlabel("requests a second (blue: the assumptions hold, red: one does not)")
-axis.set_ylabel("mean wait, ms")
-axis.legend()
 table.style.format(precision=2, na_rep="").hide()
 
 # %% [markdown]
@@ -247,6 +237,52 @@ table.style.format(precision=2, na_rep="").hide()
 # measurement. Near ρ = 1, a small change of the service time changes the wait a lot: the
 # column *with this run's service* uses that time in the same formula.
 #
+# The next cell draws the formula with your runs (blue: the assumptions hold, orange: one
+# does not). Move the sliders. Which costs more: going from 45 % of the capacity to 90 %,
+# or from 90 % to 95 %?
+
+
+# %% folded=true
+# Draw your formula and your runs, and compute the wait at a utilization.
+below = table[table["ρ"] < 1]
+shares = np.linspace(0.02, 0.97, 100)
+
+
+def wait_ms(share, variability):
+    return 1e3 * mean_wait_s(share * capacity_rps, service_s, variability)
+
+
+def draw_wait(percent, variability):
+    share = percent / 100
+    waits_ms = [wait_ms(each, variability) for each in shares]
+    figure, axis = plt.subplots(figsize=(9, 3), layout="constrained")
+    axis.plot(shares * capacity_rps, waits_ms, color=GREY)
+    colours = below["holds"].map({"True": BLUE, "False": ORANGE})
+    axis.scatter(below["due/s"], below["waited, ms"], c=colours)
+    here_ms = wait_ms(share, variability)
+    axis.plot(share * capacity_rps, here_ms, "D", color=GREY)
+    axis.set_title("Near the capacity, each further request costs more waiting")
+    axis.set(xlabel="requests per second", ylabel="mean wait, ms")
+    axis.spines[["right", "top"]].set_visible(False)
+    more = "the queue never settles"
+    if 1.05 * share < 1:
+        more = f"it waits {wait_ms(1.05 * share, variability):.1f} ms"
+    sentence = (
+        f"At {percent} % of the capacity, {share * capacity_rps:.0f} requests per second, "
+        f"a request waits {here_ms:.1f} ms on average if c² is {variability:g}: "
+        f"{1e-3 * here_ms / service_s:.1f} service times. With 5 % more requests, {more}."
+    )
+    return figure, sentence
+
+
+explore(
+    "Utilization and waiting time",
+    draw_wait,
+    percent=IntSlider(value=45, min=5, max=97, description="% of the capacity"),
+    variability=FloatSlider(value=0, min=0, max=2, step=0.25, description="c²"),
+)
+
+# %% [markdown]
 # ## Little's law, and when it fails
 #
 # How many requests are in the system on average? **Little's law** computes this number
@@ -384,15 +420,8 @@ pd.DataFrame(rows).T.style.format(shares, precision=0)
 # ## What you found
 #
 # The answer to the manager has two parts. Within the measured range, the formula tells
-# how long requests wait at any rate:
-
-# %%
-for share in (0.45, 0.9):
-    rate_rps = share * capacity_rps
-    wait_ms = 1e3 * mean_wait_s(rate_rps, service_s, 0)
-    print(f"at {rate_rps:.0f} a second a request waits {wait_ms:.1f} ms on average")
-
-# %% [markdown]
+# how long requests wait at any rate: read it from the sliders above.
+#
 # Beyond this range, measure the service time again, under the load that you expect.
 #
 # **Try it yourself**
