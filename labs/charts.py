@@ -21,6 +21,7 @@ from labs.display.shown import Shown
 from labs.display.table import Cell, Row, html_table, text_table
 from labs.display.theme import SERIES, STYLE
 from labs.records import Measurement
+from labs.records.busy import busy_words
 
 #: What JupyterLab 4 draws, and the version behind it.
 VEGA_LITE = "application/vnd.vegalite.v5+json"
@@ -81,6 +82,9 @@ def latency_distribution(
         rows.append(row)
     header, table = _table(records, target_s)
     machines = dict.fromkeys(record.machine.label for record in records)
+    footer = f"Measured on {'; '.join(machines)}"
+    if busy := busy_words(records):
+        footer += f". The machine was busy: {busy}"
     return Chart(
         alt.vconcat(*rows, spacing=14),
         "Where the latencies lie",
@@ -92,7 +96,7 @@ def latency_distribution(
         sentence=_sentence(records, target_s),
         header=header,
         rows=table,
-        footer=f"Measured on {'; '.join(machines)}",
+        footer=footer,
     )
 
 

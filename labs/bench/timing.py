@@ -2,6 +2,7 @@
 with raw samples.
 """
 
+import os
 import time
 import uuid
 import warnings
@@ -16,6 +17,7 @@ from labs import stats
 from labs.bench.targets import Description, describe
 from labs.display.format import milliseconds, rate
 from labs.machine import fingerprint
+from labs.machine.busy import ProcessorTime, others_share, processor_time
 from labs.machine.version import code_version
 from labs.records import Comparison, Measurement
 from labs.runtimes.calling import Call, caller
@@ -63,15 +65,24 @@ class WarmUp:
 
 @dataclass
 class Stopwatch:
-    """When a measurement began and ended, on the wall and on the monotonic clock."""
+    """When a measurement began, on the wall and on the monotonic clock, and how much processor time
+    had been used by then.
+    """
 
     clock: Clock = time.perf_counter
+    usage: Callable[[], ProcessorTime | None] = processor_time
     #: UTC, ISO 8601.
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
     start_s: float = field(init=False)
+    used_at_start: ProcessorTime | None = field(init=False)
 
     def __post_init__(self) -> None:
+        self.used_at_start = self.usage()
         self.start_s = self.clock()
+
+    def others_share(self) -> float | None:
+        """Return the share of the machine's processors that other programs have used since then."""
+        return others_share(self.used_at_start, self.usage(), os.cpu_count() or 1)
 
 
 def latency(
@@ -391,6 +402,7 @@ def record(
         machine=fingerprint(),
         code_version=code_version(),
         details=details or {},
+        others_share=watch.others_share(),
     )
     if not entry.fell_back:
         return entry

@@ -114,6 +114,9 @@ class Measurement:
     details: dict = field(default_factory=dict)
     #: How requests were sent to a server, and the server's load; set only in ``load`` records.
     load: Load | None = None
+    #: Share of the machine's processors that other programs used meanwhile, 0 to 1; None where it
+    #: is not known, as in records of earlier versions.
+    others_share: float | None = None
     record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property

@@ -19,6 +19,8 @@ from IPython.display import display
 from labs.display.format import duration
 from labs.display.shown import Shown
 from labs.display.theme import STYLE, progress_bar
+from labs.records import Comparison
+from labs.records.busy import busy_words
 from labs.runtimes.progress import Cancelled, OnProgress
 from labs.widgets.controls import controls, hear_while_busy, heard_while_busy
 
@@ -62,7 +64,10 @@ def run_with_progress(
         Stopped: Somebody pressed Cancel, or the toolbar's stop button.
     """
     with Progress(title, after_stop=after_stop) as progress:
-        return work(progress.report)
+        result = work(progress.report)
+        records = result if isinstance(result, list | tuple | Comparison) else [result]
+        progress.busy = busy_words(records)
+    return result
 
 
 class Progress:
@@ -77,6 +82,8 @@ class Progress:
         self._clock = clock
         self.fraction = 0.0
         self.line = "starting"
+        #: How busy the measured machine was; empty if it was quiet.
+        self.busy = ""
         self.cancelled = threading.Event()
         self._begin_s = self._drawn_s = self._clock()
         self._drawn_fraction = 0.0
@@ -162,6 +169,8 @@ class Progress:
     def _finish(self, sign: str, outcome: str) -> None:
         """Replace the live widget by a still line, for which the saved notebook needs no widget."""
         words = f"{sign} {self.title}: {outcome}"
+        if self.busy:
+            words += f"\n{_busy_advice(self.busy)}"
         shown = Shown(self._still(sign, outcome), words, plain=self.title)
         if self._handle is not None:
             self._handle.update(shown)
@@ -181,4 +190,15 @@ class Progress:
         # With spaces, because an untrusted notebook is shown without the style, and so without its
         # gaps.
         line = f'<div class="msl-line-of-text">{" ".join(spans)}</div>'
+        if self.busy:
+            advice = f"<p>{escape(_busy_advice(self.busy))}</p>"
+            line += f'<div class="msl-note msl-bad">{advice}</div>'
         return f'{STYLE}<div class="msl" role="status">{line}</div>'
+
+
+def _busy_advice(busy: str) -> str:
+    """Return what happened on a busy machine, and what to do."""
+    return (
+        f"The machine was busy: {busy}, so these times are longer than they should be. Close "
+        "other programs, and run this cell again."
+    )

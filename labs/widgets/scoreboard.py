@@ -11,6 +11,7 @@ from html import escape
 from labs.display.format import NUMBERS, percent
 from labs.display.shown import Shown
 from labs.display.theme import card
+from labs.records.busy import busy_words
 from labs.records.decision import Judged, decide
 from labs.records.options import LARGER_IS_BETTER, by_machine
 from labs.records.targets import ServingTarget, limits, targets_for
@@ -149,6 +150,9 @@ def _lines(target: ServingTarget, judged: Judged | None) -> list[str]:
         f"{rank}: {option.option}{right}, accuracy {judged.accuracy}",
         f"measured on {option.machine}",
     ]
+    newest = {record.kind: record for record in option.records}
+    if busy := busy_words(newest.values()):
+        lines[-1] += f" while it was busy: {busy}"
     if target.batch_fps and option.batch_fps:
         machines = f"{judged.machines} machine{'s' * (judged.machines > 1)}"
         dollars = "price unknown"

@@ -1,6 +1,7 @@
 """Warm-up, latency, throughput and comparison on a fake clock: percentiles come out exactly."""
 
 import itertools
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 
 from labs import bench
 from labs.bench.sustained import MOST_SAMPLES, sustained
-from labs.bench.timing import SETTLE_S, warm_up
+from labs.bench.timing import SETTLE_S, Stopwatch, record, warm_up
+from labs.machine.busy import ProcessorTime
 from labs.machine.sensors import Heat
 from labs.records import Ledger
 from tests.labs.conftest import FakeModel
@@ -58,6 +60,16 @@ def test_latency_stops_when_its_time_is_spent(fake_model, fake_clock) -> None:
     settings = {"half_width": 1e-6, "min_samples": 100, "limit_s": 60}
     record = bench.latency(fake_model(durations), ONE, option="x", clock=fake_clock, **settings)
     assert 60 <= record.monotonic_end_s - record.monotonic_start_s < 70
+
+
+def test_a_record_says_how_much_of_the_machine_others_used(fake_model) -> None:
+    """Between the stopwatch's start and the record, whatever the calls took."""
+    half_s = 10 * (os.cpu_count() or 1) / 2
+    readings = iter([ProcessorTime(0, 100, 3), ProcessorTime(10, 101 + half_s, 4)])
+    watch = Stopwatch(usage=lambda: next(readings))
+    about = bench.describe(fake_model(itertools.repeat(0.01)))
+    made = record("latency", "x", [0.01], about, watch)
+    assert made.others_share == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(
