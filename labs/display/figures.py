@@ -1,4 +1,4 @@
-"""Show a lesson's figures in the theme's colours, with alternative text.
+"""Show a lesson's figures in one style and the theme's colours, with alternative text.
 
 An output holds the SVG itself, not an image of it. Black parts take the colour of the page's text,
 and white parts the colour of its background, in JupyterLab's light and dark themes and on any other
@@ -7,12 +7,20 @@ page. In an untrusted notebook, a picture on white replaces the SVG.
 
 import base64
 import io
+import os
 import re
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from IPython import get_ipython
 from IPython.display import display
+
+#: The style of all figures; matplotlib reads it when it is imported.
+STYLE_PATH = Path(__file__).with_name("matplotlibrc")
+
+#: Least distance between two labels of lines, in points.
+_LABEL_GAP = 12
 
 #: Inherited by all elements without a style, because matplotlib does not write a black fill.
 _INK = (
@@ -45,6 +53,7 @@ def use_theme() -> None:
     Without a kernel nothing changes.
     """
     if shell := get_ipython():
+        os.environ["MATPLOTLIBRC"] = str(STYLE_PATH)
         # This formatter's output takes the place of all others, the PNG among them.
         by_itself = shell.display_formatter.ipython_display_formatter
         by_itself.for_type_by_name("matplotlib.figure", "Figure", show)
@@ -65,14 +74,12 @@ def for_page(figure: Any, words: str) -> str:
 
 
 def in_words(figure: Any) -> str:
-    """Return a figure's own sentence, if any, and each panel's title, axes and legend.
+    """Return a figure's own sentence, if any, and each panel's title, axes and labels.
 
     ``figure.set_label`` gives the sentence.
     """
     parts = [str(figure.get_label()), figure.get_suptitle()]
     parts += [_axes_in_words(axes) for axes in figure.axes]
-    if not any(parts):  # boxes and arrows
-        parts = [text.get_text() for axes in figure.axes for text in axes.texts]
     sentences = []
     for part in dict.fromkeys(parts):
         if part:
@@ -82,11 +89,36 @@ def in_words(figure: Any) -> str:
 
 
 def _axes_in_words(axes: Any) -> str:
-    quantities = filter(None, (axes.get_ylabel(), axes.get_xlabel()))
-    legend = axes.get_legend()
-    entries = [text.get_text() for text in legend.get_texts()] if legend else []
-    words = (axes.get_title(), " by ".join(quantities), ", ".join(entries))
+    quantities = list(filter(None, (axes.get_ylabel(), axes.get_xlabel())))
+    _, labels = axes.get_legend_handles_labels()
+    if not quantities:  # boxes and arrows
+        labels += [text.get_text() for text in axes.texts]
+    title = axes.get_title(loc="left") or axes.get_title()
+    words = (title, " by ".join(quantities), ", ".join(dict.fromkeys(labels)))
     return "; ".join(filter(None, words))
+
+
+def label_lines(axes: Any) -> None:
+    """Write each line's label beside its last point that the axes show, in place of a legend.
+
+    Call it last: labels stay where they are if limits or scales change later.
+    """
+    axes.autoscale_view()
+    height = axes.get_window_extent().height * 72 / axes.figure.dpi
+    to_share = axes.transData + axes.transAxes.inverted()
+    ends = []
+    for line in axes.get_lines():
+        if line.get_label().startswith("_"):
+            continue
+        points = [point for point in to_share.transform(line.get_xydata()) if 0 <= point[1] <= 1]
+        if points:
+            ends.append((*points[-1], line))
+    lowest = 0.0
+    for x, y, line in sorted(ends, key=lambda end: end[1]):
+        height_of_label = max(y, lowest)
+        lowest = height_of_label + _LABEL_GAP / height
+        beside = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
+        axes.annotate(line.get_label(), (x, height_of_label), xycoords="axes fraction", **beside)
 
 
 def svg(figure: Any, words: str) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 #: The two accents of a figure, and the colour of everything that is not its point.
 BLUE, ORANGE, GREY = "#1b7fbd", "#d55e00", "#858b92"
+#: Tints of the accents, for boxes with dark letters.
+PALE_BLUE, PALE_ORANGE = "#cfe5f4", "#fbdcc2"
 #: The series colours in the order in which they are used; the same in both themes.
 SERIES = (BLUE, ORANGE, "#00906a", "#b95f93", "#a87900", "#7a70cf")
 

@@ -54,6 +54,7 @@ from labs import assets
 from labs.checkpoints import check, predict, predicted
 from labs.data.dataset import load_split
 from labs.data.models import load_mobilenet_v2
+from labs.display.theme import BLUE, GREY, ORANGE
 from labs.machine import fingerprint
 from labs.records.customers import BOARD_TIMES_AS_LONG, CUSTOMERS, customer
 from labs.records.ledger import ledger
@@ -129,21 +130,20 @@ hours = np.sort(meals + random.normal(0, 1.2, 16))
 rows = np.arange(16)
 asked = rows % 4 == 1
 midnight = np.full(16, 25)
-colours = np.where(asked, "tab:orange", "white")
-figure, (batch, online) = plt.subplots(
-    1, 2, figsize=(10, 3.4), sharey=True, layout="constrained"
-)
-batch.hlines(rows, hours, 25, color="silver")
-batch.scatter(midnight, rows, c=colours, edgecolors="tab:orange", zorder=2)
-batch.axvspan(24, 25, color="tab:orange", alpha=0.2)
-online.scatter(hours[asked] + 0.5, rows[asked], c="tab:orange", zorder=2)
-online.axvspan(0, 24, color="tab:orange", alpha=0.2)
+colours = np.where(asked, ORANGE, "white")
+figure, (batch, online) = plt.subplots(1, 2, figsize=(10, 3.4), sharey=True)
+batch.hlines(rows, hours, 25, color=GREY)
+batch.scatter(midnight, rows, c=colours, edgecolors=ORANGE, zorder=2)
+batch.axvspan(24, 25, color=ORANGE, alpha=0.2)
+online.scatter(hours[asked] + 0.5, rows[asked], c=ORANGE, zorder=2)
+online.axvspan(0, 24, color=ORANGE, alpha=0.2)
 batch.set_title("batch: 1 hour paid, 12 answers never asked for")
 online.set_title("online: 24 hours paid, 4 answers")
 for axis in (batch, online):
-    axis.scatter(hours, rows, c="tab:blue", s=15)
+    axis.scatter(hours, rows, c=BLUE, s=15)
     axis.set(xlabel="hour of the day", xlim=(0, 26), xticks=range(0, 25, 6))
     axis.set_yticks([])
+    axis.spines["left"].set_visible(False)
 
 # %% [markdown]
 # *Batch* answers all photos at midnight: each photo waits for hours, and most answers are

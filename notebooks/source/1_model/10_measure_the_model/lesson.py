@@ -63,6 +63,7 @@ from labs.course.lessons import for_lesson
 from labs.data.dataset import iterate
 from labs.data.labels import CLASS_NAMES
 from labs.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop
+from labs.display.theme import GREY, ORANGE
 from labs.records.ledger import ledger
 from labs.records.targets import target
 from labs.widgets import compare, evaluate, scoreboard
@@ -212,18 +213,20 @@ check("measure.percentile", percentile)
 
 # %% folded=true
 # Draw the milliseconds of one run: in their order, and sorted with p50 and p95.
-figure, axes = plt.subplots(1, 2, figsize=(10, 3), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(10, 3))
 left, right = axes
 samples = runs["one run"]
 left.plot(samples, ".")
-left.axhline(samples.mean(), color="tab:red")
-left.set(xlabel="calls in their order (red: their mean)", ylabel="milliseconds")
+left.axhline(samples.mean(), color=ORANGE)
+left.set(xlabel="calls in their order (orange: their mean)", ylabel="milliseconds")
+left.set_title(f"The mean is {samples.mean():.2f} ms")
 right.plot(np.arange(1, 101), np.sort(samples), ".")
 right.set(xlabel="per cent of the calls, the fastest first", xticks=[0, 50, 95])
 right.set_ylim(left.get_ylim())
 for q in (50, 95):
     ms = percentile(samples, q)
-    right.plot([q, q, 0], [0, ms, ms], "--", color="black")
+    right.plot([q, q, 0], [0, ms, ms], "--", color=GREY)
+right.set_title(f"Half of the calls take at most {percentile(samples, 50):.2f} ms")
 
 # %% [markdown]
 # Go up from 50 % to the curve, and then left to the axis: this is the median. The calls
@@ -262,7 +265,7 @@ first_of_class = [np.argmax(labels == label) for label in range(len(CLASS_NAMES)
 examples = torch.from_numpy(images[first_of_class])
 with torch.inference_mode():
     probabilities = net(examples).softmax(dim=1).numpy()
-figure, axes = plt.subplots(2, 6, figsize=(12, 4.2), layout="constrained")
+figure, axes = plt.subplots(2, 6, figsize=(12, 4.2))
 for axis in axes.flat:
     axis.axis("off")
 for axis, place, shares in zip(axes.flat, first_of_class, probabilities):

@@ -44,6 +44,7 @@ from labs import assets, stats
 from labs.checkpoints import check, predict, predicted
 from labs.data.dataset import load_split
 from labs.data.models import ARCHITECTURES, load_model
+from labs.display.theme import BLUE, GREY
 from labs.records.ledger import ledger
 from labs.records.reference import published_imagenet
 from labs.widgets import compare
@@ -98,7 +99,7 @@ kinds = {
 }
 squares = {"cmap": "Blues", "vmin": 0, "vmax": 1.5, "edgecolors": "white", "lw": 0.5}
 ticks = range(0, 19, 3)
-figure, axes = plt.subplots(1, 3, figsize=(10, 3.7), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(10, 3.7))
 for axis, (kind, parts) in zip(axes, kinds.items()):
     channels, window, kernel, groups = parts
     axis.pcolormesh(np.kron(channels, window), **squares)
@@ -259,11 +260,12 @@ check("architecture.frontier", fastest_options)
 # Draw accuracy against time, with the frontier as a line.
 places = fastest_options(table["ms"].tolist(), table["top-1 %"].tolist())
 frontier = table.iloc[places].sort_values("ms")
-figure, axis = plt.subplots(figsize=(10, 4.5), layout="constrained")
+figure, axis = plt.subplots(figsize=(10, 4.5))
+axis.set_title(f"{len(frontier)} of {len(table)} networks are on the frontier")
 ms = table[["at least", "at most"]] * table.loc["mobilenetv2_100", "ms"]
-axis.semilogx(table["ms"], table["top-1 %"], "o", color="silver")
-axis.hlines(table["top-1 %"], ms["at least"], ms["at most"], color="silver", lw=3)
-axis.step(frontier["ms"], frontier["top-1 %"], "o-", where="post", color="tab:blue")
+axis.semilogx(table["ms"], table["top-1 %"], "o", color=GREY)
+axis.hlines(table["top-1 %"], ms["at least"], ms["at most"], color=GREY, lw=3)
+axis.step(frontier["ms"], frontier["top-1 %"], "o-", where="post", color=BLUE)
 above_left = {"xytext": (-4, 6), "ha": "right"}
 below_right = {"xytext": (4, -12), "ha": "left"}
 for name, row in table.iterrows():

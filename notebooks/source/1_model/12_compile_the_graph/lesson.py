@@ -40,6 +40,7 @@ from labs import assets, bench
 from labs.checkpoints import check, predict, predicted
 from labs.data.dataset import load_split
 from labs.data.models import load_mobilenet_v2
+from labs.display.theme import PALE_BLUE
 from labs.optimize.export import export_onnx, tidy_file
 from labs.optimize.static_quantization import conv_weights
 from labs.widgets import compare
@@ -210,16 +211,20 @@ def operator(node):
 
 nodes = {name: onnx.load(path).graph.node for name, path in paths.items()}
 centred = {"ha": "center", "va": "center", "fontsize": 8}
-figure, axis = plt.subplots(figsize=(11, 2.6), layout="constrained")
+figure, axis = plt.subplots(figsize=(11, 2.6))
+sizes = []
 for row, (name, graph) in enumerate(nodes.items()):
     block = [node for node in graph if node.name.startswith("features.3")]
     operators = [operator(node) for node in block]
+    sizes.append(len(block))
     print(f"{name}: {' → '.join(operators)}")
     for place, kind in enumerate(operators):
-        colour = "lightblue" if "Conv" in kind else "white"
+        colour = PALE_BLUE if "Conv" in kind else "white"
         box = {"boxstyle": "round", "facecolor": colour}
         axis.text(place, -row, kind, **centred, bbox=box)
+axis.set_title(f"From {sizes[0]} operators to {sizes[-1]}")
 axis.set(xlim=(-0.5, 8.5), ylim=(-3.6, 0.6), xticks=[])
+axis.spines[:].set_visible(False)
 axis.set_yticks([0, -1, -2, -3], nodes)
 kinds = {}
 for name, graph in nodes.items():
@@ -300,7 +305,8 @@ def offset(layout, channel, row, column, channels, height, width):
 
 # %% folded=true
 # Draw the order of 32 numbers in three memory layouts.
-figure, axes = plt.subplots(3, figsize=(9, 3), sharex=True, layout="constrained")
+figure, axes = plt.subplots(3, sharex=True)
+axes[0].set_title("NHWC and NCHWc keep channels of a pixel together")
 for axis, layout in zip(axes, ("NCHW", "NHWC", "NCHWc")):
     for channel, row, column in np.ndindex(8, 2, 2):
         if layout == "NCHWc":

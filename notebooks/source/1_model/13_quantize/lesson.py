@@ -140,7 +140,7 @@ def draw_ruler(reach, bits):
     integers = quantize(weights, scale, zero_point, -last, last)
     errors = weights - dequantize(integers, scale, zero_point)
     is_clipped = np.abs(weights) > reach
-    figure, axis = plt.subplots(figsize=(9, 2.6), layout="constrained")
+    figure, axis = plt.subplots(figsize=(9, 2.6))
     marks = dequantize(np.arange(-last, last + 1), scale, zero_point)
     axis.vlines(marks, -0.2, 0, color=GREY, lw=1)
     for place in shown:
@@ -150,26 +150,25 @@ def draw_ruler(reach, bits):
     axis.set(xlim=(1.05 * weights[0], 1.05 * weights[-1]), yticks=[])
     axis.set_title(f"{len(marks)} marks, {scale:.3f} apart")
     axis.set_xlabel("weight")
-    axis.spines[["left", "right", "top"]].set_visible(False)
-    size = norm(weights)
+    axis.spines["left"].set_visible(False)
+    error = norm(errors) / norm(weights)
+    rounding = norm(errors[~is_clipped]) / norm(weights)
+    clipping = norm(errors[is_clipped]) / norm(weights)
     sentence = (
         f"With {bits} bits and a reach of {reach:.1f}, {is_clipped.sum()} of "
-        f"{len(weights):,} weights are clipped. The error is {norm(errors) / size:.1%} of "
-        f"the weights' norm: {norm(errors[~is_clipped]) / size:.1%} from rounding, "
-        f"{norm(errors[is_clipped]) / size:.1%} from clipping."
+        f"{len(weights):,} weights are clipped. The error is {error:.1%} of the weights' "
+        f"norm: {rounding:.1%} from rounding, {clipping:.1%} from clipping."
     )
     return figure, sentence
 
 
 farthest = np.abs(weights).max()
-explore(
-    "A layer's weights on a ruler",
-    draw_ruler,
-    reach=FloatSlider(
-        value=farthest, min=0.2, max=farthest, step=0.1, description="reach"
-    ),
-    bits=IntSlider(value=4, min=2, max=8, description="bits"),
-)
+bounds = {"min": 0.2, "max": farthest, "step": 0.1}
+sliders = {
+    "reach": FloatSlider(value=farthest, description="reach", **bounds),
+    "bits": IntSlider(value=4, min=2, max=8, description="bits"),
+}
+explore("A layer's weights on a ruler", draw_ruler, **sliders)
 
 # %% [markdown]
 # A shorter ruler has narrower gaps, so it rounds better and clips more. Every quantizer

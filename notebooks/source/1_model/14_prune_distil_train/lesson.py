@@ -43,6 +43,7 @@ from torch.nn.utils import prune
 from labs import assets
 from labs.checkpoints import check, predict, predicted
 from labs.data.dataset import load_split
+from labs.display.figures import label_lines
 from labs.machine.quantization_format import quantization_format
 from labs.optimize.export import export_onnx
 from labs.optimize.prune import narrow
@@ -233,7 +234,8 @@ right = {}
 for bits in range(8, 1, -1):
     rounded_tail = reading_through(tail, in_bits(bits))
     right[bits] = 100 * share_right(rounded_tail, evaluation_maps, labels)
-figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
+figure, axis = plt.subplots(figsize=(7, 3))
+axis.set_title(f"{right[8]:.0f} of 100 are right with 8 bits, {right[2]:.0f} with 2")
 axis.plot(list(right), list(right.values()), "o-")
 above = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center"}
 for bits, share in right.items():
@@ -281,14 +283,16 @@ check("train.straight", straight_through)
 x = np.linspace(-2.2, 2.2, 2201)
 ruler = (0.25, 0, -7, 7)  # scale, zero point, qmin, qmax
 gradient = straight_through(np.ones_like(x), x, *ruler)
-figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
+figure, axes = plt.subplots(1, 2)
 left, right = axes
+left.set_title("Forwards: a staircase")
+right.set_title("Backwards: 1 on the ruler, 0 beyond")
 left.plot(x, x, ":", label="x")
 left.plot(x, fake_quantize(x, *ruler), label="fake_quantize(x)")
 right.plot(x, 0 * x, ":", label="true gradient")
 right.plot(x, gradient, label="straight_through(1, x)")
 for axis in axes:
-    axis.legend()
+    label_lines(axis)
 
 # %% [markdown]
 # torch needs both directions in one class. The next cell makes one from your function and

@@ -30,6 +30,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from labs.checkpoints import check, predict, predicted
+from labs.display.figures import label_lines
 from labs.records.decision import UTILIZATION, decide, published_options, table
 from labs.records.ledger import ledger
 from labs.records.options import by_machine
@@ -164,13 +165,14 @@ lines = {}
 for n in (processor["threads"], 64, 8):
     lines[f"CPU, {n} threads"] = processor["photos_per_s"], n * thread_usd_per_hour
 lines["GPU"] = a100["photos_per_s"], a100["usd_per_hour"]
-figure, axis = plt.subplots(figsize=(9, 3), layout="constrained")
+figure, axis = plt.subplots()
+axis.set_title("The price depends on the number of threads that a service gets")
 for name, (rate, usd) in lines.items():
     usd_a_month = [dollars_a_month(peak, rate, usd, UTILIZATION) for peak in peaks]
     axis.step(peaks, usd_a_month, label=name)
 axis.set(xlabel="photos a second in the busiest hour", ylabel="dollars a month")
 axis.set_ylim(0, 15_000)
-axis.legend()
+label_lines(axis)
 plt.show()
 
 # %% [markdown]

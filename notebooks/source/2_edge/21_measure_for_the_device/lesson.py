@@ -87,7 +87,8 @@ byte_cells = [(cell, 1, cell // 4, "8 bit") for cell in range(16)]
 sum_cells = [(4 * group, 4, group, "+ 4 products") for group in range(4)]
 rows = {"activations": byte_cells, "weights": byte_cells, "sums": sum_cells}
 centred = {"ha": "center", "va": "center", "size": 7}
-figure, axis = plt.subplots(figsize=(9, 2.2), layout="constrained")
+figure, axis = plt.subplots(figsize=(9, 2.2))
+axis.set_title("One SDOT adds 16 products to four sums")
 for row, cells in enumerate(rows.values()):
     for left, width, group, text in cells:
         box = {"color": f"C{group}", "edgecolor": "white", "alpha": 0.7}

@@ -169,19 +169,21 @@ busy = Candidate("edge-busy", s8s8)
 windows = pd.DataFrame(record.details["windows"])
 
 # %% [markdown]
-# The picture shows the latency in blue. It shows the temperature in red, if the machine
+# The upper panel shows the latency. The lower panel shows the temperature, if the machine
 # reports it.
 
 # %% folded=true
 # Draw latency and temperature over the five minutes.
-figure, axis = plt.subplots(figsize=(9, 3), layout="constrained")
-axis.plot(windows["t_s"], 1000 * windows["p50_s"], color="tab:blue")
-axis.set(xlabel="seconds without a pause", ylabel="median, ms (blue)")
-axis.set(ylim=(0, None), title=machine.label)
+panels = {"median, ms": 1000 * windows["p50_s"]}
 if windows["temperature_c"].notna().any():
-    axis.twinx().plot(windows["t_s"], windows["temperature_c"], color="tab:red")
-    hottest_c = windows["temperature_c"].max()
-    axis.set_title(f"{machine.label}; red: degrees Celsius, {hottest_c:.0f} at most")
+    panels["degrees Celsius"] = windows["temperature_c"]
+count = len(panels)
+figure, axes = plt.subplots(count, figsize=(9, 2 * count), sharex=True, squeeze=False)
+for axis, (quantity, values) in zip(axes.flat, panels.items()):
+    axis.plot(windows["t_s"], values)
+    first, last = values.iloc[0], values.iloc[-1]
+    axis.set_title(f"{first:.1f} at the beginning, {last:.1f} at the end")
+    axis.set(xlabel="seconds without a pause", ylabel=quantity, ylim=(0, None))
 unreadable = ", ".join(record.details["unreadable"])
 print("Not readable on this machine:", unreadable or "nothing")
 

@@ -152,6 +152,7 @@ for place, step in enumerate(steps):
     rows.append(row)
 timeline = pd.DataFrame(rows)
 figure, axes = plt.subplots(figsize=(8, 3.5))
+axes.set_title(f"The critical path takes {run.plan.total_s / 60:.0f} minutes")
 color = timeline["would save"].gt(0).map({True: "C1", False: "C0"})
 axes.barh(timeline["step"], timeline["takes"], left=timeline["begins"], color=color)
 axes.set_xlabel("minutes of the lease")

@@ -71,38 +71,41 @@ predict("batching.gain", batches=..., instances=...)
 
 # %% folded=true
 # Simulate the server, and draw which photos it executes together.
-moments_ms = [1e3 * arrivals(40, duration_s=2, seed=client) for client in range(16)]
+moments_ms = []
+for client in range(16):
+    moments_s = arrivals(rate_rps=40, duration_s=2, seed=client)
+    moments_ms.append(1e3 * moments_s)
 
 
 def draw_server(clients, largest, delay_ms):
     served_photos = serve_in_batches(moments_ms[:clients], largest, delay_ms)
     times_ms = pd.DataFrame(served_photos)
-    waits_ms = times_ms["began_ms"] - times_ms["arrived_ms"]
-    answers_ms = times_ms["ended_ms"] - times_ms["arrived_ms"]
-    figure, axis = plt.subplots(figsize=(9, 3), layout="constrained")
+    means_ms = times_ms.mean()
+    wait_ms = means_ms["began_ms"] - means_ms["arrived_ms"]
+    answer_ms = means_ms["ended_ms"] - means_ms["arrived_ms"]
+    figure, axis = plt.subplots()
     first = times_ms[times_ms["arrived_ms"] < 100]
     axis.hlines(first.index, first["arrived_ms"], first["began_ms"], color=GREY, lw=4)
     axis.hlines(first.index, first["began_ms"], first["ended_ms"], color=BLUE, lw=4)
     together = len(times_ms) / times_ms["began_ms"].nunique()
     axis.set_title(f"{together:.1f} photos per execution")
     axis.set(xlabel="ms", ylabel="photos", xlim=(0, 150), yticks=[])
-    axis.spines[["left", "right", "top"]].set_visible(False)
+    axis.spines["left"].set_visible(False)
     per_second = 1e3 * len(times_ms) / times_ms["ended_ms"].max()
     sentence = (
         f"Clients: {clients}, largest batch: {largest}, queue delay: {delay_ms} ms. On "
-        f"average, a photo waits {waits_ms.mean():.1f} ms and is answered after "
-        f"{answers_ms.mean():.1f} ms: {per_second:.0f} answers per second."
+        f"average, a photo waits {wait_ms:.1f} ms and is answered after {answer_ms:.1f} ms: "
+        f"{per_second:.0f} answers per second."
     )
     return figure, sentence
 
 
-explore(
-    "A simulated batcher",
-    draw_server,
-    clients=IntSlider(value=12, min=1, max=16, description="clients"),
-    largest=IntSlider(value=1, min=1, max=16, description="largest batch"),
-    delay_ms=IntSlider(value=0, min=0, max=20, description="queue delay, ms"),
-)
+sliders = {
+    "clients": IntSlider(value=12, min=1, max=16, description="clients"),
+    "largest": IntSlider(value=1, min=1, max=16, description="largest batch"),
+    "delay_ms": IntSlider(value=0, min=0, max=20, description="queue delay, ms"),
+}
+explore("A simulated batcher", draw_server, **sliders)
 
 # %% [markdown]
 # With batches, each photo is computed for longer, but waits for less time. Whether this
@@ -312,7 +315,7 @@ for name in ("batching-off", "batching-on"):
     counts[f"executions, {name}"] = sizes.groupby(level=0).sum()
 histogram = pd.DataFrame(counts).fillna(0).astype(int).rename_axis("photos per execution")
 by_size = histogram.sort_index(key=lambda sizes: sizes.astype(int))
-by_size.style.bar(color="#8fbcdb", vmin=0)
+by_size.style.bar(color=f"{BLUE}66", vmin=0)
 
 # %% [markdown]
 # The **bottleneck** is the resource that is fully used, so it limits the rate. Compare

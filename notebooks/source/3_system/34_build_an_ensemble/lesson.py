@@ -43,6 +43,7 @@ from labs.checkpoints import check, predict, predicted
 from labs.data.dataset import load_split
 from labs.data.intake import open_photo, to_input
 from labs.data.models import ARCHITECTURES, load_model
+from labs.display.theme import GREY, PALE_BLUE, PALE_ORANGE
 from labs.load import closed_loop, image_inputs, tensor_inputs
 from labs.load.race import of, race, rate_ratio
 from labs.load.served import triton_target
@@ -112,16 +113,16 @@ check("ensemble.onnx", network / "config.pbtxt")
 # Write the two given models, and draw the ensemble.
 models = catalogue.ModelRepository(repository)
 models.write([catalogue.food_preprocess(), catalogue.food_label()])
-figure, axis = plt.subplots(figsize=(9, 1), layout="constrained")
-axis.set(xlim=(-0.5, 6.5), ylim=(-1, 1))
+figure, axis = plt.subplots(figsize=(9, 1.2))
+axis.set(xlim=(-0.5, 6.5), ylim=(-1, 1), title="A photo passes three models")
 axis.axis("off")
 boxes = [
-    (1, "food_preprocess", "moccasin"),
-    (3, "food_classifier_onnx", "lightblue"),
-    (5, "food_label", "moccasin"),
+    (1, "food_preprocess", PALE_ORANGE),
+    (3, "food_classifier_onnx", PALE_BLUE),
+    (5, "food_label", PALE_ORANGE),
 ]
 for x, step, color in boxes:
-    box = {"boxstyle": "round,pad=0.5", "fc": color, "ec": "grey"}
+    box = {"boxstyle": "round,pad=0.5", "fc": color, "ec": GREY}
     axis.text(x, -0.3, step, ha="center", va="center", fontsize=9, bbox=box)
 arrows = [
     (0, "INPUT_IMAGE"),

@@ -34,6 +34,8 @@ import numpy as np
 import pandas as pd
 
 from labs.checkpoints import check, predict, predicted
+from labs.display.figures import label_lines
+from labs.display.theme import BLUE, GREY, ORANGE
 from labs.load import open_loop
 from labs.load.race import together
 from labs.load.served import ray_target
@@ -244,7 +246,8 @@ check("scale.idle", idle_dollars)
 
 # %% [markdown]
 # Now apply it to a night with 43 photos, about one every eleven minutes. The figure shows
-# the first three hours, with a replica that is kept for two minutes and for fifteen. The
+# the first three hours, with a replica that is kept for two minutes and for fifteen (thick
+# blue lines: photos that start a replica; orange: the replica waits, and costs money). The
 # table shows the complete night. The prices are those of *Batch or online*
 # (`assets/reference/prices.json`): one thread, which a replica computes on here, and a
 # machine with an A100. Change them to yours.
@@ -259,19 +262,20 @@ print(f"dollars an hour: a thread {thread_usd:.3f}, a machine with an A100 {gpu_
 gaps_s = np.random.default_rng(6).exponential(720, 43)
 night_s = np.cumsum(gaps_s)
 next_s = np.append(night_s[1:], np.inf)
-figure, axes = plt.subplots(2, 1, figsize=(9, 2.2), sharex=True, layout="constrained")
+figure, axes = plt.subplots(2, 1, figsize=(9, 2.8), sharex=True)
 for axis, keep_min in zip(axes, (2, 15)):
     kept_s = np.minimum(next_s - night_s, 60 * keep_min)
     waits_min = np.column_stack([night_s, kept_s]) / 60
-    axis.broken_barh(waits_min, (0, 1), color="tab:orange", alpha=0.5)
+    axis.broken_barh(waits_min, (0, 1), color=ORANGE, alpha=0.5)
     cold = gaps_s > 60 * keep_min
     cold[0] = True
-    color = np.where(cold, "tab:blue", "black")
+    color = np.where(cold, BLUE, GREY)
     axis.vlines(night_s / 60, 0, 1, color=color, lw=np.where(cold, 4, 1))
-    axis.set(xlim=(0, 180), yticks=[], ylabel=f"{keep_min} min")
+    is_shown = cold & (night_s < 180 * 60)
+    axis.set_title(f"Kept for {keep_min} minutes: {is_shown.sum()} cold starts")
+    axis.set(xlim=(0, 180), yticks=[])
+    axis.spines["left"].set_visible(False)
 axes[1].set_xlabel("minutes")
-print("Thick blue line: the photo starts a replica. Thin black line: it finds one.")
-print("Orange: the replica waits, and costs money.")
 rows = []
 for keep_min in (0, 2, 5, 15, 60):
     starts, thread_dollars = idle_dollars(night_s, warm_s, 60 * keep_min, thread_usd)
@@ -342,9 +346,13 @@ bounded = replicas_wanted(ongoing, 2, 0, 2)
 unbounded = replicas_wanted(ongoing, 2, 0, 1000)
 print(f"{ongoing:.0f} ongoing requests on average need {bounded} replicas,")
 print(f"or {unbounded} without an upper bound")
+steps = {"drawstyle": "steps-post", "figsize": (9, 2), "legend": False}
 axis = replicas[["running", "starting"]].plot(
-    drawstyle="steps-post", figsize=(9, 2), xlabel="seconds", ylabel="replicas"
+    **steps, xlabel="seconds", ylabel="replicas"
 )
+most = replicas["running"].max()
+axis.set_title(f"Replicas that run at the same time: at most {most:.0f}")
+label_lines(axis)
 
 # %% [markdown]
 # The average number of ongoing requests is the sum of all waiting times, divided by the

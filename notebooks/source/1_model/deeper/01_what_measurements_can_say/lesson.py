@@ -149,7 +149,7 @@ def ten_runs(report):
 
 runs = run_with_progress(ten_runs, "Ten runs")
 centre = np.median(runs)
-figure, axis = plt.subplots(figsize=(9, 3.5), layout="constrained")
+figure, axis = plt.subplots(figsize=(9, 3.5))
 methods = {"textbook": stats.median_interval, "steady": stats.steady_interval}
 held = {}
 for shift, (name, method) in enumerate(methods.items()):
@@ -161,6 +161,10 @@ for shift, (name, method) in enumerate(methods.items()):
     axis.vlines(places, lows, highs, f"C{shift}", lw=3)
 axis.axhline(centre, color="black", lw=1)
 axis.set(xlabel="run", ylabel="milliseconds", xticks=range(10))
+textbook, steady = held["textbook"], held["steady"]
+axis.set_title(
+    f"Of ten intervals, {textbook} blue and {steady} orange ones hold the line"
+)
 ledger().observe("measurements.runs", held)
 pd.DataFrame({"of ten intervals hold the line": held, "you predicted": guesses})
 

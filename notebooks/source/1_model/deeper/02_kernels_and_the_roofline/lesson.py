@@ -43,6 +43,7 @@ from threadpoolctl import threadpool_limits
 
 from labs import bench
 from labs.checkpoints import check, predict, predicted
+from labs.display.theme import BLUE, ORANGE
 from labs.judge.traced import instructions, traced
 from labs.judge.traced import transactions as all_transactions
 from labs.widgets import compare
@@ -190,7 +191,7 @@ def watch(name, kernel, blocks, threads):
 
 counts = {}
 launches = {"below": ((32, 1), (1, 32)), "side by side": ((1, 32), (32, 1))}
-figure, axes = plt.subplots(1, 2, figsize=(7, 3), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7, 3))
 for axis, (name, (blocks, threads)) in zip(axes, launches.items()):
     axis.imshow(watch(name, multiply, blocks, threads), cmap="Greys")
     count = counts[name]["transactions of one instruction"]
@@ -336,19 +337,23 @@ moved_bytes = np.array([least_seconds(*shape, np.inf, 1) for shape in shapes])
 intensity = operations / moved_bytes
 depthwise = np.array([w[1] == 1 for _, w, _ in shapes])
 kinds = {"depthwise": (depthwise, "v"), "dense": (~depthwise, "o")}
-figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
+figure, axis = plt.subplots(figsize=(9, 4))
+axis.set_title("With few operations per byte, memory is the limit")
+drawn_in = {"NCHW": (BLUE, min, -14), "NCHWc": (ORANGE, max, 6)}
 for layout, (_, took_s) in layers.items():
+    colour, extreme, offset_points = drawn_in[layout]
+    beside = {"xytext": (0, offset_points), "textcoords": "offset points"}
     sum_ms, at_best_ms = 1e3 * took_s.sum(), 1e3 * at_best_s
     print(f"{layout}: {sum_ms:.2f} ms, at best {at_best_ms:.2f} ms")
     reached = operations / took_s / 1e9
     for kind, (chosen, mark) in kinds.items():
-        label = f"{layout}, {kind}"
-        axis.loglog(intensity[chosen], reached[chosen], mark, alpha=0.6, label=label)
+        axis.loglog(intensity[chosen], reached[chosen], mark, color=colour, alpha=0.6)
+        left, top = intensity[chosen].min(), extreme(reached[chosen])
+        axis.annotate(f"{layout}, {kind}", (left, top), **beside)
 ends = np.geomspace(*axis.get_xlim())
 roof = np.minimum(peak_flops, ends * bandwidth)
 axis.plot(ends, roof / 1e9, color="black")
 axis.set(xlabel="operations per byte", ylabel="GFLOP/s")
-axis.legend()
 
 # %% [markdown]
 # Depthwise layers have few operations per byte. They are on the left, where memory is the

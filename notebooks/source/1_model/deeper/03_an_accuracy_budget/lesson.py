@@ -32,6 +32,7 @@ from onnxruntime.quantization import quantize_static
 from labs import assets
 from labs.checkpoints import check, predict, predicted
 from labs.data.dataset import load_split
+from labs.display.theme import GREY, ORANGE
 from labs.machine.quantization_format import quantization_format
 from labs.optimize.predict import answers
 from labs.optimize.static_quantization import (
@@ -90,8 +91,11 @@ sensitivity = run_with_progress(quantize_alone, "Each layer alone")
 in_order = list(layers_of(prepared_path))
 alone_db = sensitivity.set_index("layer").loc[in_order, "alone_db"]
 worst = sensitivity["layer"].head(8).tolist()
-colours = ["tab:red" if layer in worst else "silver" for layer in in_order]
-figure, axis = plt.subplots(figsize=(9, 3), layout="constrained")
+colours = [ORANGE if layer in worst else GREY for layer in in_order]
+figure, axis = plt.subplots()
+axis.set_title(
+    f"The worst layer has {alone_db.min():.0f} dB, the median {alone_db.median():.0f}"
+)
 axis.bar(range(len(in_order)), alone_db, color=colours)
 axis.set_xlabel("layer, from the photo to the logits")
 axis.set_ylabel("logits over their error (dB)")
@@ -99,7 +103,7 @@ sensitivity.head(8).style.format(precision=1)
 
 # %% [markdown]
 # Fewer decibels mean a larger error: at 20 dB the error is a tenth of the logits, at 40
-# dB a hundredth. The eight worst layers are red. A few layers, often the first ones,
+# dB a hundredth. The eight worst layers are orange. A few layers, often the first ones,
 # cause most of the loss. This is why a search pays.
 #
 # ## A search within a budget

@@ -38,6 +38,7 @@ from labs import assets
 from labs.checkpoints import check, predict, predicted
 from labs.course.lessons import for_lesson
 from labs.data.dataset import load_split
+from labs.display.theme import ORANGE
 from labs.machine import capability_text
 from labs.machine.fingerprint import physical_core_count
 from labs.records.ledger import ledger
@@ -322,8 +323,9 @@ else:
         "watts": [60, 240, 250, 250, 100],
         "images": 21_000,
     }
-figure, axis = plt.subplots(figsize=(9, 2.6), layout="constrained")
-axis.fill_between(readings["times_s"], readings["watts"], color="tab:orange", alpha=0.3)
+figure, axis = plt.subplots(figsize=(9, 2.6))
+axis.set_title("The area below the power is the energy")
+axis.fill_between(readings["times_s"], readings["watts"], color=ORANGE, alpha=0.3)
 axis.stem(readings["times_s"], readings["watts"], basefmt=" ")
 axis.set(xlabel="seconds", ylabel="watts", ylim=(0, None))
 plt.show()

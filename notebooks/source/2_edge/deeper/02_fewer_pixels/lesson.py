@@ -70,7 +70,7 @@ predict("pixels.fewer", faster=..., lost=...)
 sides_px = (224, 192, 160, 128)
 path, _ = next(iterate(assets.dataset(), "evaluation"))
 photo = Image.open(path)
-figure, axes = plt.subplots(1, 4, figsize=(9, 2.8), layout="constrained")
+figure, axes = plt.subplots(1, 4, figsize=(9, 2.8))
 for axis, side in zip(axes, sides_px):
     share = side**2 / 224**2
     axis.imshow(crop(photo, side))

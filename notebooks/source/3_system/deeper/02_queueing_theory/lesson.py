@@ -255,7 +255,7 @@ def wait_ms(share, variability):
 def draw_wait(percent, variability):
     share = percent / 100
     waits_ms = [wait_ms(each, variability) for each in shares]
-    figure, axis = plt.subplots(figsize=(9, 3), layout="constrained")
+    figure, axis = plt.subplots()
     axis.plot(shares * capacity_rps, waits_ms, color=GREY)
     colours = below["holds"].map({"True": BLUE, "False": ORANGE})
     axis.scatter(below["due/s"], below["waited, ms"], c=colours)
@@ -263,24 +263,25 @@ def draw_wait(percent, variability):
     axis.plot(share * capacity_rps, here_ms, "D", color=GREY)
     axis.set_title("Near the capacity, each further request costs more waiting")
     axis.set(xlabel="requests per second", ylabel="mean wait, ms")
-    axis.spines[["right", "top"]].set_visible(False)
     more = "the queue never settles"
     if 1.05 * share < 1:
-        more = f"it waits {wait_ms(1.05 * share, variability):.1f} ms"
+        later_ms = wait_ms(1.05 * share, variability)
+        more = f"it waits {later_ms:.1f} ms"
+    rate_rps = share * capacity_rps
+    service_times = here_ms / (1e3 * service_s)
     sentence = (
-        f"At {percent} % of the capacity, {share * capacity_rps:.0f} requests per second, "
-        f"a request waits {here_ms:.1f} ms on average if c² is {variability:g}: "
-        f"{1e-3 * here_ms / service_s:.1f} service times. With 5 % more requests, {more}."
+        f"At {percent} % of the capacity, {rate_rps:.0f} requests per second, a request "
+        f"waits {here_ms:.1f} ms on average if c² is {variability:g}: {service_times:.1f} "
+        f"service times. With 5 % more requests, {more}."
     )
     return figure, sentence
 
 
-explore(
-    "Utilization and waiting time",
-    draw_wait,
-    percent=IntSlider(value=45, min=5, max=97, description="% of the capacity"),
-    variability=FloatSlider(value=0, min=0, max=2, step=0.25, description="c²"),
-)
+sliders = {
+    "percent": IntSlider(value=45, min=5, max=97, description="% of the capacity"),
+    "variability": FloatSlider(value=0, min=0, max=2, step=0.25, description="c²"),
+}
+explore("Utilization and waiting time", draw_wait, **sliders)
 
 # %% [markdown]
 # ## Little's law, and when it fails

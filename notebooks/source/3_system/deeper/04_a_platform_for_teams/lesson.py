@@ -32,6 +32,7 @@ import pandas as pd
 
 from labs.checkpoints import check, predict, predicted
 from labs.deeper.platform.retry import retried_load
+from labs.display.theme import BLUE, GREY, ORANGE
 from labs.load.race import together
 from labs.records.ledger import ledger
 from labs.serve.models import fp32_model
@@ -182,22 +183,23 @@ requests = pd.DataFrame(
         "tries": [len(statuses) for statuses in recovery.statuses],
     }
 )
-figure, axis = plt.subplots(figsize=(9, 2.4), layout="constrained")
+figure, axis = plt.subplots(figsize=(9, 2.4))
 at_once = requests[requests["tries"] == 1]
 retried = requests[requests["tries"] > 1]
 dots = {"x": "due, s", "y": "answered after, s", "s": 14, "ax": axis}
-at_once.plot.scatter(**dots, color="tab:blue", label="one try")
-retried.plot.scatter(**dots, color="tab:red", label="more than one try")
-axis.axvline(2, color="black", ls="--")
-axis.set(xlabel="seconds; the dashed line is the kill", ylim=(0, None))
-axis.legend()
+at_once.plot.scatter(**dots, color=BLUE)
+retried.plot.scatter(**dots, color=ORANGE)
+axis.axvline(2, color=GREY, ls="--")
+axis.text(2, axis.get_ylim()[1], " the kill", va="top")
+axis.set(xlabel="seconds", ylim=(0, None))
+axis.set_title(f"{len(retried)} of {len(requests)} requests needed more than one try")
 table = pd.DataFrame(index=["first", "lost"])
 table["requests"] = [counts["failed_at_first"], counts["lost"]]
 table["you predicted"] = pd.Series(guesses)
 table
 
 # %% [markdown]
-# Each dot is a request. The red dots are requests inside the replica that died. If there
+# Each dot is a request. The orange dots are requests inside the replica that died. If there
 # are none, the replica was idle at that moment: run the cell again. (The very first
 # requests are slow because the processes have not yet answered any.)
 #

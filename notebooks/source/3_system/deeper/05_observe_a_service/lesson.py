@@ -33,6 +33,7 @@ from labs.checkpoints import check, predict, predicted
 from labs.course.lessons import lesson
 from labs.deeper.observe import prometheus
 from labs.deeper.observe.prometheus import grafana_dashboard
+from labs.display.theme import GREY
 from labs.load import closed_loop
 from labs.load.served import app_target
 from labs.records.ledger import ledger
@@ -260,16 +261,16 @@ panels = {
     "p95, s": p95,
     "photos that wait": 'sum(rate(serving_stage_seconds_sum{stage="queue"}[5s]))',
 }
-figure, axes = plt.subplots(4, 1, figsize=(9, 6), sharex=True, layout="constrained")
+figure, axes = plt.subplots(4, 1, figsize=(9, 6), sharex=True)
 for axis, (title, expression) in zip(axes, panels.items()):
     span = {"start": begin_s, "end": end_s, "step": 1}
     reply = server.get("query_range", query=expression, **span)
     for series in reply["result"]:
         points = pd.DataFrame(series["values"], columns=["time_s", "value"]).astype(float)
         axis.plot(points["time_s"] - begin_s, points["value"])
-    axis.set_title(title, loc="left", size=10)
+    axis.set_title(title)
     for spell_end_s in at_s.values():
-        axis.axvline(spell_end_s - begin_s, color="silver")
+        axis.axvline(spell_end_s - begin_s, color=GREY, lw=1)
 axes[-1].set_xlabel("seconds; each spell ends at a line: 4, 16 and 40 clients")
 (folder / "dashboard.json").write_text(grafana_dashboard("GourmetGram", panels))
 

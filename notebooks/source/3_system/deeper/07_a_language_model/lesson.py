@@ -36,6 +36,7 @@ import pandas as pd
 from labs.checkpoints import check, predict, predicted
 from labs.course.lessons import lesson
 from labs.deeper.tokens import TOKENIZER_SCRIPT, levers, serving, weights
+from labs.display.figures import label_lines
 from labs.records.ledger import ledger
 from labs.runtimes.providers import environment, install
 from labs.widgets import run_with_progress
@@ -371,7 +372,10 @@ most_rps = table["with"][0] / 16  # tokens/s, of 16 tokens per answer
 rates = [round(share * most_rps, 1) for share in (0.2, 0.5, 1.5)]
 table = goodput(server.url, rates)
 drawn = table[["request_throughput_mean", "goodput_mean"]]
-drawn.plot(marker="o", figsize=(6, 3), xlim=0, ylim=0)
+axis = drawn.plot(marker="o", figsize=(9, 3), xlim=0, ylim=0, legend=False)
+best = drawn["goodput_mean"].idxmax()
+axis.set_title(f"Most promises per second are kept at a rate of {best:g}")
+label_lines(axis)
 table.round(2)
 
 # %% [markdown]
