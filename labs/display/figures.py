@@ -94,7 +94,8 @@ def _axes_in_words(axes: Any) -> str:
     if not quantities:  # boxes and arrows
         labels += [text.get_text() for text in axes.texts]
     title = axes.get_title(loc="left") or axes.get_title()
-    words = (title, " by ".join(quantities), ", ".join(dict.fromkeys(labels)))
+    names = filter(None, dict.fromkeys(labels))
+    words = (title, " by ".join(quantities), ", ".join(names))
     return "; ".join(filter(None, words))
 
 

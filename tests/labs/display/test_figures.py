@@ -89,4 +89,5 @@ def test_boxes_and_arrows_are_read_out(axes):
     axes.set_title("A photo passes two models")
     axes.text(0, 0, "decode")
     axes.text(1, 0, "network")
+    axes.annotate("", (1, 0), (0, 0), arrowprops={"arrowstyle": "->"})
     assert in_words(axes.figure) == "A photo passes two models; decode, network"

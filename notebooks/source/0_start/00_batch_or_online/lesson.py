@@ -132,7 +132,7 @@ asked = rows % 4 == 1
 midnight = np.full(16, 25)
 colours = np.where(asked, ORANGE, "white")
 figure, (batch, online) = plt.subplots(1, 2, figsize=(10, 3.4), sharey=True)
-batch.hlines(rows, hours, 25, color=GREY)
+batch.hlines(rows, hours, 25, color=GREY, lw=1)
 batch.scatter(midnight, rows, c=colours, edgecolors=ORANGE, zorder=2)
 batch.axvspan(24, 25, color=ORANGE, alpha=0.2)
 online.scatter(hours[asked] + 0.5, rows[asked], c=ORANGE, zorder=2)

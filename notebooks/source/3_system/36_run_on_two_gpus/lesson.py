@@ -110,8 +110,7 @@ figure, axes = plt.subplots(ncols=len(devices), figsize=size, sharey=True, squee
 for axis, (device, instances) in zip(axes[0], devices, strict=True):
     axis.scatter(instances["instance"], instances["stanza"], s=150)
     axis.margins(y=0.2)
-    axis.set_title(f"{device}: {len(instances)} instances")
-    axis.set(xlabel="instance", xticks=[1, 2], xlim=(0.5, 2.5))
+    axis.set(title=device, xlabel="instance", xticks=[1, 2], xlim=(0.5, 2.5))
 
 # %% [markdown]
 # ## To the node
