@@ -31,7 +31,7 @@ def test_matplotlib_reads_every_line_of_the_style():
     """It only warns about a key that it does not know."""
     style = rc_params_from_file(STYLE_PATH, fail_on_error=True, use_default_template=False)
     cycle = style["axes.prop_cycle"].by_key()["color"]
-    assert [f"#{colour}" for colour in cycle] == list(SERIES)
+    assert cycle == list(SERIES)
 
 
 def test_no_lesson_has_a_style_of_its_own():
