@@ -1,8 +1,8 @@
 """A picture that sliders redraw, with a line of text that states what it shows."""
 
+import threading
 from collections.abc import Callable
 from html import escape
-from typing import Any
 
 import ipywidgets
 
@@ -11,8 +11,11 @@ from labs.display.shown import Shown
 from labs.display.theme import card
 from labs.widgets.controls import SPOKEN, controls
 
-#: Draws with the sliders' values; returns a matplotlib figure, and its result as a sentence.
-Draw = Callable[..., tuple[Any, str]]
+#: Draws on matplotlib axes with the sliders' values; returns its result as a sentence.
+Draw = Callable[..., str]
+
+#: Sliders are heard in threads of their own, and matplotlib draws in one thread at a time.
+_DRAWING = threading.Lock()
 
 
 class Explorer(Shown):
@@ -54,14 +57,16 @@ class Explorer(Shown):
         return card(self.title, body, footer=footer)
 
     def _redraw(self, _: object = None) -> None:
-        from matplotlib import pyplot as plt  # late: other widgets do without it
+        from matplotlib.figure import Figure  # late: other widgets do without it
 
-        values = {name: slider.value for name, slider in self.sliders.items()}
-        figure, self._words = self._draw(**values)
-        self._still = figures.for_page(figure, self.title)
-        self.picture.value = figures.svg(figure, self.title)
-        plt.close(figure)
-        self.sentence.value = escape(self._words)
+        with _DRAWING:
+            # Not one of pyplot's figures, which the end of any cell shows and closes.
+            figure = Figure()
+            values = {name: slider.value for name, slider in self.sliders.items()}
+            self._words = self._draw(figure.subplots(), **values)
+            self._still = figures.for_page(figure, self.title)
+            self.picture.value = figures.svg(figure, self.title)
+            self.sentence.value = escape(self._words)
 
 
 def explore(title: str, draw: Draw, **sliders: ipywidgets.Widget) -> Explorer:
@@ -69,7 +74,7 @@ def explore(title: str, draw: Draw, **sliders: ipywidgets.Widget) -> Explorer:
 
     Args:
         title: What the picture is about; its name for readers who cannot see it.
-        draw: Gets the sliders' values by name; returns (figure, sentence).
+        draw: Gets empty axes, and the sliders' values by name; returns a sentence.
         sliders: ipywidgets sliders, each with a ``description``.
     """
     return Explorer(title, draw, sliders)

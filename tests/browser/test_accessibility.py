@@ -54,10 +54,9 @@ who = ipywidgets.Dropdown(description="who", options=["a"])
 display(controls([uplink, who]))
 latency_distribution(ledger().measurements(kind="latency")[:2], 0.003)""",
     "explorer": """
-import matplotlib.pyplot as plt
 from labs.widgets import explore
-def draw(bits):
-    return plt.figure(), f"{bits} bits give {2 ** bits} marks."
+def draw(axis, bits):
+    return f"{bits} bits give {2 ** bits} marks."
 explore("A ruler", draw, bits=ipywidgets.IntSlider(value=4, min=2, max=8, description="bits"))""",
     "lease": """
 from provisioning import lab

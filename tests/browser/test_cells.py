@@ -134,12 +134,10 @@ def test_the_measuring_cell_waits_until_a_prediction_is_locked_in(open_cells, wo
 
 EXPLORE = """
 import ipywidgets
-import matplotlib.pyplot as plt
 from labs.widgets import explore
-def draw(bits):
-    figure, axis = plt.subplots()
+def draw(axis, bits):
     axis.set_title(f"{2 ** bits} marks")
-    return figure, f"{bits} bits give {2 ** bits} marks."
+    return f"{bits} bits give {2 ** bits} marks."
 explore("A ruler", draw, bits=ipywidgets.IntSlider(value=4, min=2, max=8, description="bits"))
 """
 

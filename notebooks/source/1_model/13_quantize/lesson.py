@@ -25,7 +25,6 @@
 # MB. Ours has 8.9 MB.
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -134,13 +133,12 @@ weights = np.sort(conv_weights(prepared_path)["features.5.conv.1.0/Conv"], axis=
 shown = np.linspace(0, len(weights) - 1, 60).astype(int)
 
 
-def draw_ruler(reach, bits):
+def draw_ruler(axis, reach, bits):
     last = 2 ** (bits - 1) - 1
     scale, zero_point = scale_and_zero_point(-reach, reach, -last, last)
     integers = quantize(weights, scale, zero_point, -last, last)
     errors = weights - dequantize(integers, scale, zero_point)
     is_clipped = np.abs(weights) > reach
-    figure, axis = plt.subplots(figsize=(9, 2.6))
     marks = dequantize(np.arange(-last, last + 1), scale, zero_point)
     axis.vlines(marks, -0.2, 0, color=GREY, lw=1)
     for place in shown:
@@ -159,7 +157,7 @@ def draw_ruler(reach, bits):
         f"{len(weights):,} weights are clipped. The error is {error:.1%} of the weights' "
         f"norm: {rounding:.1%} from rounding, {clipping:.1%} from clipping."
     )
-    return figure, sentence
+    return sentence
 
 
 farthest = np.abs(weights).max()

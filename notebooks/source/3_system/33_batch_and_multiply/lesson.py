@@ -27,7 +27,6 @@
 # Import the lesson's modules.
 from functools import partial
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import tritonclient.http as httpclient
@@ -77,13 +76,12 @@ for client in range(16):
     moments_ms.append(1e3 * moments_s)
 
 
-def draw_server(clients, largest, delay_ms):
+def draw_server(axis, clients, largest, delay_ms):
     served_photos = serve_in_batches(moments_ms[:clients], largest, delay_ms)
     times_ms = pd.DataFrame(served_photos)
     means_ms = times_ms.mean()
     wait_ms = means_ms["began_ms"] - means_ms["arrived_ms"]
     answer_ms = means_ms["ended_ms"] - means_ms["arrived_ms"]
-    figure, axis = plt.subplots()
     first = times_ms[times_ms["arrived_ms"] < 100]
     axis.hlines(first.index, first["arrived_ms"], first["began_ms"], color=GREY, lw=4)
     axis.hlines(first.index, first["began_ms"], first["ended_ms"], color=BLUE, lw=4)
@@ -97,7 +95,7 @@ def draw_server(clients, largest, delay_ms):
         f"average, a photo waits {wait_ms:.1f} ms and is answered after {answer_ms:.1f} ms: "
         f"{per_second:.0f} answers per second."
     )
-    return figure, sentence
+    return sentence
 
 
 sliders = {

@@ -25,7 +25,6 @@
 # %% folded=true
 import shutil
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import tritonclient.http as httpclient
@@ -252,10 +251,9 @@ def wait_ms(share, variability):
     return 1e3 * mean_wait_s(share * capacity_rps, service_s, variability)
 
 
-def draw_wait(percent, variability):
+def draw_wait(axis, percent, variability):
     share = percent / 100
     waits_ms = [wait_ms(each, variability) for each in shares]
-    figure, axis = plt.subplots()
     axis.plot(shares * capacity_rps, waits_ms, color=GREY)
     colours = below["holds"].map({"True": BLUE, "False": ORANGE})
     axis.scatter(below["due/s"], below["waited, ms"], c=colours)
@@ -274,7 +272,7 @@ def draw_wait(percent, variability):
         f"waits {here_ms:.1f} ms on average if c² is {variability:g}: {service_times:.1f} "
         f"service times. With 5 % more requests, {more}."
     )
-    return figure, sentence
+    return sentence
 
 
 sliders = {
