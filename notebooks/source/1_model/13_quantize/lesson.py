@@ -152,12 +152,11 @@ def draw_ruler(axis, reach, bits):
     error = norm(errors) / norm(weights)
     rounding = norm(errors[~is_clipped]) / norm(weights)
     clipping = norm(errors[is_clipped]) / norm(weights)
-    sentence = (
+    return (
         f"With {bits} bits and a reach of {reach:.1f}, {is_clipped.sum()} of "
         f"{len(weights):,} weights are clipped. The error is {error:.1%} of the weights' "
         f"norm: {rounding:.1%} from rounding, {clipping:.1%} from clipping."
     )
-    return sentence
 
 
 farthest = np.abs(weights).max()

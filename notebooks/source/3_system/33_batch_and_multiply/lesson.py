@@ -90,12 +90,11 @@ def draw_server(axis, clients, largest, delay_ms):
     axis.set(xlabel="ms", ylabel="photos", xlim=(0, 150), yticks=[])
     axis.spines["left"].set_visible(False)
     per_second = 1e3 * len(times_ms) / times_ms["ended_ms"].max()
-    sentence = (
+    return (
         f"Clients: {clients}, largest batch: {largest}, queue delay: {delay_ms} ms. On "
         f"average, a photo waits {wait_ms:.1f} ms and is answered after {answer_ms:.1f} ms: "
         f"{per_second:.0f} answers per second."
     )
-    return sentence
 
 
 sliders = {

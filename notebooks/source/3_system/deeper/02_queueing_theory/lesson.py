@@ -267,12 +267,11 @@ def draw_wait(axis, percent, variability):
         more = f"it waits {later_ms:.1f} ms"
     rate_rps = share * capacity_rps
     service_times = here_ms / (1e3 * service_s)
-    sentence = (
+    return (
         f"At {percent} % of the capacity, {rate_rps:.0f} requests per second, a request "
         f"waits {here_ms:.1f} ms on average if c² is {variability:g}: {service_times:.1f} "
         f"service times. With 5 % more requests, {more}."
     )
-    return sentence
 
 
 sliders = {
