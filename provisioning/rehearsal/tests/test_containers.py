@@ -57,6 +57,23 @@ def test_it_executes_and_logs_only_when_it_runs(reserved) -> None:
     assert mary.send("GET", f"{path}/logs").status_code == 409
 
 
+def test_stats_are_kubernetes_of_a_container_that_runs(reserved, hand, client) -> None:
+    mary, _ = reserved
+    create(*reserved)
+    path = f"{CONTAINERS}/pi/stats"
+    assert mary.send("GET", path).status_code == 409
+    hand.wait(CONTAINER_START_S)
+    assert mary.send("GET", path).json() == {"cpu": "0n", "memory": "0Ki"}
+    job = "sh -c 'setsid sleep 60 >/dev/null 2>&1 &'"
+    mary.send("POST", f"{CONTAINERS}/pi/execute", command=job)
+    try:
+        used = mary.send("GET", path).json()
+    finally:
+        client.app.state.processes.end_all()
+    assert int(used["memory"].removesuffix("Ki")) > 0
+    assert int(used["cpu"].removesuffix("n")) >= 0
+
+
 @pytest.mark.parametrize(
     ("command", "output", "code"),
     [

@@ -17,7 +17,7 @@ import sys
 import tarfile
 import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -192,6 +192,14 @@ def offer(folder: Path, names: Iterable[str], *, stand_ins: bool = False) -> Non
             (folder / name).symlink_to(own)
 
 
+def _processes_of(root: Path) -> Iterator[psutil.Process]:
+    """Yield the processes that run in a machine."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # another user's, or over
+            if process.environ().get("REHEARSAL_COMMANDS") == str(_commands(root)):
+                yield process
+
+
 async def _read(process: Process, output: bytearray) -> None:
     """Add to the output what a process writes, until it closes its stdout."""
     assert process.stdout is not None
@@ -250,16 +258,27 @@ class Processes:
         code = await process.wait()
         return output.decode(errors="replace"), code if code >= 0 else 128 - code
 
+    def usage(self, root: Path) -> tuple[int, int]:
+        """Return what a machine's processes use: billionths of a core, each on average since it
+        began, and KiB of memory.
+        """
+        nanocores, memory_kib = 0, 0
+        for process in _processes_of(root):
+            with contextlib.suppress(psutil.Error):
+                times, age_s = process.cpu_times(), time.time() - process.create_time()
+                nanocores += round((times.user + times.system) / max(age_s, 0.1) * 1e9)
+                memory_kib += process.memory_info().rss // 1024
+        return nanocores, memory_kib
+
     def end(self, root: Path) -> None:
         """End all processes of a machine, including its jobs in other sessions."""
         self._roots.discard(root)
         for _ in range(100):  # one of them may just be starting another
             killed = False
-            for process in psutil.process_iter():
-                with contextlib.suppress(psutil.Error):  # another user's, or over
-                    if process.environ().get("REHEARSAL_COMMANDS") == str(_commands(root)):
-                        process.kill()
-                        killed = True
+            for process in _processes_of(root):
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+                    killed = True
             if not killed:
                 return
             time.sleep(0.02)

@@ -131,6 +131,18 @@ async def execute(ref: str, request: Request) -> dict[str, Any]:
     return {"output": output, "exit_code": exit_code, "exec_id": None, "proxy_url": None}
 
 
+@router.get("/containers/{ref}/stats")
+async def show_stats(ref: str, request: Request) -> dict[str, str]:
+    """Show what a running container uses, as Kubernetes' metrics do: nanocores, and KiB of memory.
+
+    Source: ChameleonCloud/zun, `K8sDriver.stats`; the published sample is Docker's.
+    """
+    record, world = _running(request, ref, "stats"), world_of(request)
+    processes: Processes = request.app.state.processes
+    nanocores, memory_kib = processes.usage(_scratch(world, record).root)
+    return {"cpu": f"{nanocores}n", "memory": f"{memory_kib}Ki"}
+
+
 @router.post("/containers/{ref}/put_archive")
 async def put_archive(ref: str, request: Request) -> dict[str, Any]:
     """Unpack an uploaded tar archive into a folder of a running container.

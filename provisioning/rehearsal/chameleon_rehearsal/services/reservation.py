@@ -1,5 +1,6 @@
 """Blazar: leases, hosts, devices, flavors and who holds them."""
 
+import ipaddress
 import json
 import math
 import uuid
@@ -10,7 +11,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
-from chameleon_rehearsal.catalogue import CatalogueEntry
+from chameleon_rehearsal.catalogue import CatalogueEntry, stable_id
 from chameleon_rehearsal.services import flavors, refusals, requirements
 from chameleon_rehearsal.services.access import all_own, caller_of, check, own, world_of
 from chameleon_rehearsal.services.door import body_of
@@ -127,6 +128,16 @@ async def list_availability(site: str, request: Request) -> dict[str, Any]:
             ]
             rows.append({"flavor_id": identifier, "availability": free})
     return {"flavor_instances": rows}
+
+
+@router.get("/floatingips")
+@router.get("/floatingips/{_floatingip_id}")
+async def list_floating_ips() -> None:
+    """Refuse Blazar's list of floating IPs, which operators alone may see.
+
+    Source: ChameleonCloud/blazar, policies/floatingips.py; chi-in-a-box opens other lists only.
+    """
+    raise refusals.blazar(403, "Policy doesn't allow blazar:floatingips:get to be performed")
 
 
 @router.get("/{collection}/allocations")
@@ -385,10 +396,7 @@ def _reserve(world: World, caller: Caller, lease: Document, wish: dict[str, Any]
             _requirements(wish[name])
         return reservation
     if sort == "virtual:floatingip":
-        reservation["amount"] = _count(wish["amount"], "amount")
-        if reservation["amount"] > len(world.free_addresses(lease["site"])):
-            raise refusals.blazar(500, "Not enough floating IPs available")
-        return reservation
+        return reservation | _floating_ips(world, lease, wish)
     if sort not in _KINDS:
         raise refusals.blazar(400, f"The {sort} resource type is not supported")
     kind = _KINDS[sort]
@@ -417,6 +425,36 @@ def _reserve(world: World, caller: Caller, lease: Document, wish: dict[str, Any]
     if len(free) < least or world.faults.strike("no-hosts", caller.user):
         raise refusals.blazar(500, f"Not enough {kind}s available")
     return reservation | {"min": least, "max": most, "resource_ids": [r.id for r in free[:most]]}
+
+
+def _floating_ips(world: World, lease: Document, wish: dict[str, Any]) -> dict[str, Any]:
+    """Return how many floating IPs a reservation has, and which of them it asks for by address.
+
+    Source: ChameleonCloud/blazar, plugins/floatingips/floatingip_plugin.py.
+    """
+    amount, addresses = _count(wish["amount"], "amount"), wish.get("required_floatingips") or []
+    if not isinstance(addresses, list):
+        raise refusals.blazar(400, "Malformed parameter required_floatingips")
+    for address in addresses:
+        if not isinstance(address, str) or not _is_address(address):
+            raise refusals.blazar(400, f"IP address {address} is invalid form.")
+    if len(addresses) > amount:
+        message = "Invalid values for required_floatingips and amount. The amount must be equal to"
+        raise refusals.blazar(400, f"{message} or longer than length of required_floatingips.")
+    free = world.free_addresses(lease["site"])
+    public = stable_id("network", lease["site"], "public")
+    has_all = set(addresses) <= set(free) and wish["network_id"] == public
+    if amount > len(free) or not has_all:
+        raise refusals.blazar(500, "Not enough floating IPs available")
+    return {"amount": amount, "required_floatingips": addresses}
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 #: Parameters without which Blazar refuses a reservation, by its type.

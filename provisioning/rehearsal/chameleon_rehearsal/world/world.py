@@ -201,7 +201,7 @@ class World:
         self.secret = secret
         # Another number when documents get another form: what an earlier version remembers is left
         # alone.
-        self.store = Store(folder / "world-4.sqlite3")
+        self.store = Store(folder / "world-5.sqlite3")
         self.clock = clock or Clock()
         self.clock.offset_s = place.ahead_of(folder).total_seconds()
         self.limits = Limits.of()
@@ -278,13 +278,20 @@ class World:
             if reservation["resource_type"] == "network":
                 named = {"name": reservation["network_name"]} | mine
                 self.add_thing("network", lease["site"], caller.project_id, named)
-            for _ in range(
-                reservation["amount"] if reservation["resource_type"] == "virtual:floatingip" else 0
-            ):
-                if (address := self.allocate_floating_ip(lease["site"], caller)) is not None:
-                    tags = {"tags": ["blazar", f"reservation:{reservation['id']}"]}
-                    self.store.put("floatingip", address | tags | mine)
+            if reservation["resource_type"] == "virtual:floatingip":
+                self._begin_floating_ips(lease["site"], caller, reservation)
         self.store.put("lease", lease | {"begun": True})
+
+    def _begin_floating_ips(self, site: str, caller: Caller, reservation: Document) -> None:
+        """Give a project the floating IPs of a reservation, those first that it names."""
+        named = reservation["required_floatingips"]
+        wanted = [*named, *[None] * (reservation["amount"] - len(named))]
+        for address in wanted:
+            given = self.allocate_floating_ip(site, caller, address)
+            if given is not None:
+                tags = {"tags": ["blazar", f"reservation:{reservation['id']}"]}
+                mine = {"reservation_id": reservation["id"]}
+                self.store.put("floatingip", given | tags | mine)
 
     def release(self, lease: Document) -> None:
         """Take away everything that runs on a lease's reservations; the lease itself stays on
@@ -335,15 +342,17 @@ class World:
             address for number in range(10, 250) if (address := f"{prefix}.{number}") not in taken
         ]
 
-    def allocate_floating_ip(self, site: str, caller: Caller) -> Document | None:
-        """Give the caller's project the first free floating IP of a site, or None when the pool is
-        empty.
+    def allocate_floating_ip(
+        self, site: str, caller: Caller, wanted: str | None = None
+    ) -> Document | None:
+        """Give the caller's project a floating IP of a site: the first free one, or the one that is
+        wanted. Return None when none is left, or that one is taken.
         """
         free = self.free_addresses(site)
-        if not free:
+        if not free or wanted not in (None, *free):
             return None
         address: Document = {
-            "floating_ip_address": free[0],
+            "floating_ip_address": wanted or free[0],
             "floating_network_id": stable_id("network", site, "public"),
         }
         address |= {

@@ -95,6 +95,58 @@ class TestLeases:
         assert times["before_end_lease"] == shown["start_date"]
 
 
+class TestFloatingIps:
+    """Reservations of floating IPs: Chameleon's `plugins/floatingips/floatingip_plugin.py`."""
+
+    @staticmethod
+    def reserved(testbed, **wish) -> tuple[int, dict]:
+        """Ask for a lease of floating IPs; return the status, and the reservation."""
+        wanted = {"resource_type": "virtual:floatingip", "network_id": public(testbed)}
+        answer = testbed.ask("POST", "blazar/leases", testbed.lease(wanted | wish))
+        made = answer.json()
+        return answer.status_code, made["lease"]["reservations"][0] if "lease" in made else {}
+
+    def test_an_address_that_is_asked_for_is_the_projects_for_the_lease(
+        self, empty_testbed
+    ) -> None:
+        testbed = empty_testbed
+        wanted = "127.77.1.42"
+        status, shown = self.reserved(testbed, amount=2, required_floatingips=[wanted])
+        assert (status, shown["amount"]) == (201, 2)
+        assert shown["required_floatingips"] == [wanted]
+        testbed.now_s += 60
+        rows = testbed.ask("GET", "neutron/floatingips").json()["floatingips"]
+        assert [row["floating_ip_address"] for row in rows] == [wanted, "127.77.1.10"]
+        assert all(f"reservation:{shown['id']}" in row["tags"] for row in rows)
+        testbed.now_s += 3 * 3600
+        testbed.tokens["tacc"] = testbed.sign_in("tacc")
+        assert testbed.ask("GET", "neutron/floatingips").json()["floatingips"] == []
+
+    @pytest.mark.parametrize(
+        "wish",
+        [
+            {"amount": 1000},
+            {"amount": 1, "required_floatingips": ["192.0.2.1"]},
+            {"amount": 1, "network_id": "no-such"},
+        ],
+        ids=str,
+    )
+    def test_what_the_pool_does_not_have_is_refused_and_not_stored(self, testbed, wish) -> None:
+        before = testbed.stored()
+        assert self.reserved(testbed, **wish)[0] == 500
+        assert testbed.stored() == before
+
+    def test_the_pool_itself_is_for_operators(self, testbed) -> None:
+        for path in ("floatingips", "floatingips/1"):
+            answer = testbed.ask("GET", f"blazar/{path}")
+            assert (answer.status_code, "floatingips:get" in answer.text) == (403, True)
+
+
+def public(testbed) -> str:
+    networks = testbed.ask("GET", "neutron/networks").json()["networks"]
+    return next(network["id"] for network in networks if network["name"] == "public")
+
+
 class TestVersions:
     @pytest.mark.parametrize(
         ("version", "status", "announced"),
