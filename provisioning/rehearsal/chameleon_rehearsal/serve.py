@@ -26,6 +26,7 @@ from chameleon_rehearsal.loopback import LoopbackHosts, listen
 from chameleon_rehearsal.machines.scratch import Processes
 from chameleon_rehearsal.machines.ssh import Listeners
 from chameleon_rehearsal.services import (
+    actions,
     admin,
     compute,
     container,
@@ -86,6 +87,7 @@ def build(
         reservation,
         flavors,
         compute,
+        actions,
         network,
         image,
         volume,

@@ -113,6 +113,7 @@ def answers_ssh(world: "World", public_key: str) -> dict[str, Any]:
 
     caller = Caller("mary", "m", "p", "p")
     fate = {"starting": "BUILD", "settled_at_s": 0.0, "ssh_at_s": 0.0, "fate": "ACTIVE"}
+    fate |= {"conditions": {}, "halted": False, "wiped": False}
     identity = {"id": "5e7", "site": "tacc", "name": "node", "reservation_id": "r"}
     server = identity | vars(caller) | fate | {"public_key": public_key}
     server = world.store.put("server", server)

@@ -122,6 +122,8 @@ class Listeners:
         """
         for address, node in list(self._open.items()):
             await self._restart_if_asked(address, node)
+        for server in self._world.store.find("server", halted=True):
+            await self._halt(server["id"])
         wanted = self._wanted()
         for address, node in list(self._open.items()):
             if address not in wanted or wanted[address]["id"] != node.server_id:
@@ -153,6 +155,22 @@ class Listeners:
         server["conditions"] = after_reboot(asked.parent, server.get("conditions", {}))
         server["ssh_at_s"] = self._world.clock.now() + self._world.clock.shortened(away_s)
         self._world.store.put("server", server)
+
+    async def _halt(self, server_id: str) -> None:
+        """End what runs on a server that Nova stops, restarts or rebuilds, and cut it off."""
+        for address, node in list(self._open.items()):
+            if node.server_id == server_id:
+                await self._close(address)
+        root = self._world.folder / "nodes" / server_id
+        self._processes.end(root)
+        server = self._world.store.get("server", server_id)
+        if server is None:
+            return
+        if server["wiped"]:
+            shutil.rmtree(root, ignore_errors=True)
+        commands = _asked_to_restart(root).parent
+        server["conditions"] = after_reboot(commands, server["conditions"])
+        self._world.store.put("server", server | {"halted": False, "wiped": False})
 
     async def close(self) -> None:
         """Close them all."""

@@ -14,12 +14,13 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from chameleon_rehearsal.services import flavors, microversions, network, paging, refusals, volume
 from chameleon_rehearsal.services.access import all_own, caller_of, check, own, world_of
-from chameleon_rehearsal.services.door import body_of, checked
+from chameleon_rehearsal.services.door import checked
 from chameleon_rehearsal.world.clock import (
     SERVER_BOOT_S,
     SSH_AFTER_ACTIVE_S,
     VIRTUAL_BOOT_S,
     machine_status,
+    server_states,
     stamp,
     volume_status,
 )
@@ -189,6 +190,7 @@ async def create_server(site: str, request: Request) -> dict[str, Any]:
     if reservation_id is None and world.catalogue.sites[site].site_class == "kvm":
         raise refusals.nova(400, _UNRESERVED)
     server = _place(world, caller, site, asked, reservation_id) | {"flavor": flavor}
+    server["public_key"] = public_key(request, asked.get("key_name"))
     if server["host"] is not None:
         # A server without a host never gets a port, so no floating IP can be bound to it either.
         _plug_in(request, server, asked.get("networks"))
@@ -262,54 +264,6 @@ async def note_value(server_id: str, key: str, request: Request) -> dict[str, An
     return {"meta": asked}
 
 
-@router.post("/servers/{server_id}/action", status_code=202)
-async def act(server_id: str, request: Request) -> None:
-    """Put a server into a security group, take it out, or take a floating IP from it."""
-    world, server = world_of(request), own(request, "server", server_id)
-    action = await body_of(request)
-    change = _action(action, "addSecurityGroup", "name") or _action(
-        action, "removeSecurityGroup", "name"
-    )
-    freed = _action(action, "removeFloatingIp", "address")
-    if freed:
-        for address in all_own(request, "floatingip"):
-            if address["floating_ip_address"] == freed["address"]:
-                network.bind(request, address, None)
-        return
-    if not change:
-        raise refusals.nova(400, f"The action {', '.join(action)} of a server is not rehearsed.")
-    name = next(
-        (
-            group["name"]
-            for group in network.groups(request)
-            if change["name"] in (group["name"], group["id"])
-        ),
-        None,
-    )
-    if name is None:
-        raise refusals.nova(
-            404, f"Unable to find security_group with name or id '{change['name']}'"
-        )
-    names = [other for other in server["security_groups"] if other != name]
-    if "addSecurityGroup" in action:
-        names.append(name)
-    world.store.put("server", server | {"security_groups": names})
-
-
-def _action(action: dict[str, Any], name: str, field: str) -> dict[str, str] | None:
-    """Return the arguments of an action, if the request is of that action.
-
-    Raises:
-        RefusalError: 400, the action has other arguments.
-    """
-    if name not in action:
-        return None
-    arguments = action[name]
-    if not isinstance(arguments, dict) or not isinstance(arguments.get(field), str):
-        raise refusals.nova(400, f"Invalid input for field/attribute {name}: {field!r} is missing")
-    return arguments
-
-
 def _check_networks(request: Request, asked: dict[str, Any]) -> None:
     """Refuse networks and ports that are not there, before anything is made."""
     wishes = asked.get("networks")
@@ -322,13 +276,13 @@ def _check_networks(request: Request, asked: dict[str, Any]) -> None:
 
 def _check_request(request: Request, asked: dict[str, Any]) -> dict[str, Any]:
     """Return the requested flavor; refuse with 400 what Nova refuses before it starts anything."""
-    world, caller, site = world_of(request), caller_of(request), request.path_params["site"]
+    world, site = world_of(request), request.path_params["site"]
     image = asked.get("imageRef")
     if world.image_named(site, image) is None and (
         image or not asked.get("block_device_mapping_v2")
     ):
         raise refusals.nova(400, f"Can not find requested image {image!r}")
-    if asked.get("key_name") and _public_key(world, caller, site, asked["key_name"]) is None:
+    if asked.get("key_name") and public_key(request, asked["key_name"]) is None:
         raise refusals.nova(400, "Invalid key_name provided.")
     try:
         return flavors.find(request, asked.get("flavorRef"))
@@ -417,7 +371,6 @@ def _place(
     free_hosts = [host for host in reserved if host not in busy]
     config_drive = "True" if asked.get("config_drive") else ""
     server |= {
-        "public_key": _public_key(world, caller, site, asked.get("key_name")),
         "security_groups": groups or ["default"],
         "metadata": asked.get("metadata") or {},
         "description": asked.get("description"),
@@ -435,7 +388,11 @@ def _place(
         "created_s": now_s,
         "settled_at_s": settled_at_s,
         "starting": "BUILD",
+        "starting_state": ["building", "spawning"],
+        "launched_at_s": settled_at_s,
         "fate": "ACTIVE",
+        "halted": False,
+        "wiped": False,
     }
     server["ssh_at_s"] = server["settled_at_s"] + shortened(
         late["seconds"] if late else SSH_AFTER_ACTIVE_S
@@ -444,17 +401,21 @@ def _place(
         server["ssh_at_s"] = 1e18
     if server["host"] is None:
         why = "No valid host was found. There are not enough hosts available."
-        return server | {"fate": "ERROR", "why": why, "settled_at_s": now_s + shortened(_SEARCH_S)}
+        server |= {"fate": "ERROR", "why": why, "launched_at_s": None}
+        return server | {"settled_at_s": now_s + shortened(_SEARCH_S)}
     if world.faults.strike("server-error", caller.user):
         server |= {
             "fate": "ERROR",
             "why": "Failed to provision instance: timeout reached while cleaning.",
+            "launched_at_s": None,
         }
     return server
 
 
-def _public_key(world: World, caller: Caller, site: str, name: str | None) -> str | None:
-    pair = world.store.get("keypair", f"{site}/{caller.user_id}/{name}")
+def public_key(request: Request, name: str | None) -> str | None:
+    """Return the caller's public key of a name at the site that was asked, or None."""
+    site, user_id = request.path_params["site"], caller_of(request).user_id
+    pair = world_of(request).store.get("keypair", f"{site}/{user_id}/{name}")
     return pair["public_key"] if pair else None
 
 
@@ -502,6 +463,8 @@ def _links(request: Request, collection: str, identifier: str) -> list[dict[str,
     return [{"rel": "self", "href": own_address}, {"rel": "bookmark", "href": bookmark}]
 
 
+#: How Nova writes when a server was launched.
+_LAUNCHED = "%Y-%m-%dT%H:%M:%S.%f"
 #: The microversion from which on Nova shows a field of a server.
 _SINCE = {
     "OS-EXT-SRV-ATTR:hostname": (2, 3),
@@ -520,9 +483,8 @@ _SINCE = {
     "locked_reason": (2, 73),
     "pinned_availability_zone": (2, 96),
 }
-#: Nova's `vm_state` and `task_state` by status.
-_VM_STATES = {"BUILD": ("building", "spawning"), "ACTIVE": ("active", None)}
-_RUNNING = 1
+#: Nova's `power_state` by status; 0 is that it does not know.
+_POWER_STATES = {"ACTIVE": 1, "REBOOT": 1, "HARD_REBOOT": 1, "SHUTOFF": 4}
 
 
 def _server_body(request: Request, server: Document) -> dict[str, Any]:
@@ -541,6 +503,40 @@ def _server_body(request: Request, server: Document) -> dict[str, Any]:
         bookmark = _links(request, "flavors", size["id"])[1:]
         shown["flavor"] = {"id": size["id"], "links": bookmark}
     return {name: value for name, value in shown.items() if _SINCE.get(name, version) <= version}
+
+
+#: What Nova answers of a server that is rebuilt.
+_REBUILT = (
+    "accessIPv4",
+    "accessIPv6",
+    "addresses",
+    "created",
+    "flavor",
+    "hostId",
+    "id",
+    "image",
+    "links",
+    "locked",
+    "metadata",
+    "name",
+    "description",
+    "progress",
+    "status",
+    "OS-DCF:diskConfig",
+    "tenant_id",
+    "updated",
+    "user_id",
+    "tags",
+)
+
+
+def rebuilt_body(request: Request, server: Document) -> dict[str, Any]:
+    """Return a server as Nova answers a request to rebuild it, without its password."""
+    body, version = _server_body(request, server), microversions.of(request)
+    shown = {name: body[name] for name in _REBUILT if name in body}
+    if version >= (2, 54):
+        shown["key_name"] = server["key_name"]
+    return shown | ({"user_data": server["user_data"]} if version >= (2, 57) else {})
 
 
 def _identity(request: Request, server: Document) -> dict[str, Any]:
@@ -585,10 +581,10 @@ def _state(world: World, server: Document) -> dict[str, Any]:
     """Return the fields of a server that time and its host decide."""
     status = machine_status(server, world.clock.now())
     host = world.catalogue.by_id(server["site"], server["host"])
-    vm_state, task_state = _VM_STATES.get(status, (status.lower(), None))
-    active = status == "ACTIVE"
+    vm_state, task_state = server_states(server, world.clock.now())
     updated_s = max(server["updated_s"], min(world.clock.now(), server["settled_at_s"]))
-    launched = stamp(server["settled_at_s"], "%Y-%m-%dT%H:%M:%S.%f")
+    launched_at_s = server["launched_at_s"]
+    launched = launched_at_s is not None and launched_at_s <= world.clock.now()
     volumes = world.store.find("volume", server_id=server["id"])
     shown: dict[str, Any] = {
         "status": status,
@@ -611,10 +607,10 @@ def _state(world: World, server: Document) -> dict[str, Any]:
         }
     shown |= {
         "OS-EXT-SRV-ATTR:instance_name": f"instance-{server['id'][:8]}",
-        "OS-EXT-STS:power_state": _RUNNING if active else 0,
+        "OS-EXT-STS:power_state": _POWER_STATES.get(status, 0),
         "OS-EXT-STS:task_state": task_state,
         "OS-EXT-STS:vm_state": vm_state,
-        "OS-SRV-USG:launched_at": launched if active else None,
+        "OS-SRV-USG:launched_at": stamp(launched_at_s, _LAUNCHED) if launched else None,
         "OS-SRV-USG:terminated_at": None,
     }
     shown["os-extended-volumes:volumes_attached"] = [

@@ -15,6 +15,11 @@ SSH_AFTER_ACTIVE_S = 60.0
 CONTAINER_START_S = 90.0
 VIRTUAL_BOOT_S = 120.0
 VOLUME_S = 90.0
+#: Until Nova calls a server off or on, and until its system answers then. Nova says ACTIVE when the
+#: power is on: on bare metal the system needs minutes more.
+POWER_CYCLE_S = 30.0
+OS_BOOT_S = 300.0
+VIRTUAL_OS_BOOT_S = 30.0
 
 
 @dataclass
@@ -125,3 +130,15 @@ def machine_status(machine: dict[str, Any], now_s: float) -> str:
     its fate.
     """
     return machine["starting"] if now_s < machine["settled_at_s"] else machine["fate"]
+
+
+#: Nova's `vm_state` of a server that nothing changes, by its status.
+_VM_STATES = {"ACTIVE": "active", "SHUTOFF": "stopped", "ERROR": "error"}
+
+
+def server_states(server: dict[str, Any], now_s: float) -> tuple[str, str | None]:
+    """Return Nova's `vm_state` and `task_state` of a recorded server."""
+    if now_s < server["settled_at_s"]:
+        vm_state, task_state = server["starting_state"]
+        return vm_state, task_state
+    return _VM_STATES[server["fate"]], None

@@ -70,6 +70,23 @@ SCHEMAS: list[tuple[str, str, str, dict[str, str]]] = [
         f"{NOVA}.keypairs",
         {"2.1": "create", "2.2": "create_v22", "2.10": "create_v210", "2.92": "create_v292"},
     ),
+    ("nova", "POST reboot", f"{NOVA}.servers", {"2.1": "reboot"}),
+    ("nova", "POST os-stop", f"{NOVA}.servers", {"2.1": "stop_server"}),
+    ("nova", "POST os-start", f"{NOVA}.servers", {"2.1": "start_server"}),
+    (
+        "nova",
+        "POST rebuild",
+        f"{NOVA}.servers",
+        {
+            "2.1": "rebuild",
+            "2.19": "rebuild_v219",
+            "2.54": "rebuild_v254",
+            "2.57": "rebuild_v257",
+            "2.63": "rebuild_v263",
+            "2.90": "rebuild_v290",
+            "2.94": "rebuild_v294",
+        },
+    ),
     ("nova", "POST metadata", f"{NOVA}.server_metadata", {"2.1": "create"}),
     ("nova", "PUT metadata", f"{NOVA}.server_metadata", {"2.1": "update"}),
     (

@@ -13,6 +13,9 @@ import pytest
 
 from chameleon_rehearsal.forms import differences, form
 
+#: Longer than a server takes to start.
+HOUR_S = 3_600.0
+
 HERE = Path(__file__).parent
 DATA = json.loads((HERE / "forms.json").read_text(encoding="utf-8"))
 FORMS = DATA["forms"]
@@ -37,6 +40,7 @@ def answers(testbed) -> dict[str, httpx.Response]:
         "nova 2.96 server show": ask("GET", server, version="2.96"),
         "nova 2.1 server show": ask("GET", server, version="2.1"),
         "nova 2.61 server create": testbed.answers["server"],
+        "nova 2.61 server rebuild": rebuilt(testbed),
         "nova 2.61 flavor show": ask("GET", f"nova/flavors/{ids['flavor']}"),
         "nova 2.61 flavors detail": ask("GET", "nova/flavors/detail"),
         "nova 2.61 flavors list": ask("GET", "nova/flavors"),
@@ -66,6 +70,11 @@ def answers(testbed) -> dict[str, httpx.Response]:
         "keystone auth catalog": testbed.client.get(f"{identity}/auth/catalog", headers=token),
         "blazar lease": ask("GET", f"blazar/leases/{ids['lease']}"),
         "blazar leases": ask("GET", "blazar/leases"),
+        "blazar lease create": testbed.answers["lease"],
+        "blazar lease update": ask("PUT", f"blazar/leases/{ids['lease']}", {"name": "mine"}),
+        "blazar hosts": ask("GET", "blazar/os-hosts"),
+        "blazar host allocations": ask("GET", "blazar/os-hosts/allocations"),
+        "blazar host properties detail": ask("GET", "blazar/os-hosts/properties?detail=True"),
         "blazar host": ask("GET", f"blazar/os-hosts/{host}"),
         "blazar host allocation": ask("GET", f"blazar/os-hosts/{host}/allocation"),
         "blazar host properties": ask("GET", "blazar/os-hosts/properties"),
@@ -73,12 +82,21 @@ def answers(testbed) -> dict[str, httpx.Response]:
         "zun containers": ask("GET", "zun/containers/"),
         "zun container create": testbed.answers["container"],
         "zun execute": ask("POST", execute),
+        "zun stats": ask("GET", f"zun/containers/{ids['container']}/stats"),
         "zun rename": ask("POST", f"zun/containers/{ids['container']}/rename?name=renamed"),
         "cinder volume": ask("GET", f"cinder/volumes/{ids['volume']}"),
         "cinder volumes detail": ask("GET", "cinder/volumes/detail"),
         "cinder volumes list": ask("GET", "cinder/volumes"),
         "cinder volume create": testbed.answers["volume"],
     }
+
+
+def rebuilt(testbed) -> httpx.Response:
+    """Rebuild the server, and let the time pass until it is active again."""
+    path = f"nova/servers/{testbed.ids['server']}/action"
+    answer = testbed.ask("POST", path, {"rebuild": {"imageRef": testbed.ids["image"]}})
+    testbed.now_s += HOUR_S
+    return answer
 
 
 @pytest.mark.parametrize("name", FORMS)

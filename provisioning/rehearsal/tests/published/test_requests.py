@@ -23,7 +23,10 @@ DATA = json.loads(
 SCHEMAS = {name: row for name, row in DATA["requests"].items() if " query " not in name}
 #: The version whose schema is asked, by service.
 VERSIONS = {"nova": "2.57", "zun": "1.41", "cinder": "3.0", "keystone": "3", "neutron": "2.0"}
+#: Actions of a server. `tests/test_actions.py` sends good ones: they change its state.
+ACTIONS = {f"nova POST {name}" for name in ("reboot", "os-stop", "os-start", "rebuild")}
 PATHS = {
+    **dict.fromkeys(ACTIONS, "nova/servers/{server}/action"),
     "nova POST servers": "nova/servers",
     "nova PUT servers": "nova/servers/{server}",
     "nova POST os-keypairs": "nova/os-keypairs",
@@ -143,7 +146,7 @@ def test_what_the_published_schema_refuses_is_refused_and_not_stored(testbed, go
         assert testbed.stored() == before, how
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("name", sorted(set(SCHEMAS) - ACTIONS))
 def test_a_good_request_passes(testbed, good, name) -> None:
     body = copy.deepcopy(good[name])
     if name == "nova POST os-keypairs":
@@ -208,6 +211,7 @@ WRONG_WISHES = [
     ({"hypervisor_properties": '["=", "vcpus", "1"]'}, "utils/plugins.py"),
     ({"before_end": "shout"}, "oshosts/host_plugin.py MalformedParameter"),
 ]
+ADDRESSES = {"resource_type": "virtual:floatingip", "network_id": "n"}
 OTHER_WISHES = [
     ({"resource_type": "device", "min": 1, "max": 1}, "devices/device_plugin.py"),
     ({"resource_type": "network"}, "networks/network_plugin.py MissingParameter"),
@@ -216,6 +220,14 @@ OTHER_WISHES = [
     (
         {"resource_type": "virtual:floatingip", "network_id": "n", "amount": "x"},
         "floatingips/floatingip_plugin.py MalformedParameter",
+    ),
+    (
+        ADDRESSES | {"amount": 1, "required_floatingips": ["127.77.1.20", "127.77.1.21"]},
+        "floatingips/floatingip_plugin.py TooLongFloatingIPs",
+    ),
+    (
+        ADDRESSES | {"amount": 1, "required_floatingips": ["here"]},
+        "floatingips/floatingip_plugin.py InvalidIPFormat",
     ),
     ({"resource_type": "flavor:instance", "flavor_id": "x", "amount": 1}, "flavor_plugin.py"),
     ({"resource_type": "flavor:instance", "flavor_id": "x"}, "flavor_plugin.py"),
