@@ -10,8 +10,6 @@ _NETWORK = (
     "/etc/resolv.conf",
     "/etc/hosts",
     "/etc/apt/apt.conf.d",
-    "/etc/apt/sources.list.d",
-    "/etc/apt/sources.list",
     "/etc/pip.conf",
     "/etc/xdg/pip",
     "/etc/ssl/certs",
