@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from labs.runtimes.providers import environments
+from labs.workspace import deeper_packages
 from provisioning.computer import Computer
 from provisioning.front.lab import LABEXTENSIONS, SETTINGS
 
@@ -386,13 +388,32 @@ def test_every_path_and_target_that_ci_names_is_there(place: str):
     assert targets <= TARGETS
 
 
+def is_sent(name: str, left_out: list[list[str]]) -> bool:
+    """Return whether ``docker build`` sends a file: no pattern fits it or a folder above it."""
+    parts = name.split("/")
+    fitting = (pattern for pattern in left_out if len(pattern) <= len(parts))
+    return not any(all(map(fnmatch, parts, pattern)) for pattern in fitting)
+
+
 def test_the_image_is_clean_to_hadolint_and_holds_no_solutions():
-    """Linted with the course's own hadolint; solutions and the graders' room are not sent to the
-    builder.
+    """Linted with the course's own hadolint. Of the authors' rooms, the builder gets only the
+    packages of deep dives.
     """
     assert tool("hadolint", ROOT / "Dockerfile") == ""
-    left_out = set((ROOT / ".dockerignore").read_text(encoding="utf-8").split())
-    assert {"grading", "notebooks/source", "notebooks/instructor", "tests"} <= left_out
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    left_out = [line.split("/") for line in lines if not line.startswith("#")]
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    sent = {name for name in listed if is_sent(name, left_out)}
+    rooms = ("grading/", "tests/", "notebooks/source/", "notebooks/instructor/")
+    packages = {
+        str(path.relative_to(ROOT))
+        for folder in deeper_packages().values()
+        for path in folder.rglob("*.py")
+    }
+    assert packages
+    assert {name for name in sent if name.startswith(rooms)} == packages
 
 
 def test_the_image_starts_the_front_page(tmp_path: Path):

@@ -72,6 +72,9 @@ def hub(folder: Path, base: System) -> str:
     clone = checkout(folder)
     context = _docker_context(folder, clone)
     image = follow(clone / "Dockerfile", system, context)
+    student = image.environment | {"HOME": f"/home/{_STUDENT}"}
+    start = ["sh", "-c", image.command[-1].replace("exec jupyterhub-singleuser", "msl status")]
+    system.run(*start, user=_STUDENT, cwd=image.workdir, environment=student)
     with _hub(folder, system, image) as client:
         return _ask(client)
 
@@ -117,7 +120,7 @@ def _docker_context(folder: Path, clone: Path) -> Path:
     """Return a copy of what ``docker build`` would send of a clone, by Docker's client itself."""
     code = (
         "import json, sys; from docker.utils.build import exclude_paths; "
-        "patterns = open(sys.argv[1] + '/.dockerignore').read().split(); "
+        "patterns = open(sys.argv[1] + '/.dockerignore').read().splitlines(); "
         "print(json.dumps(sorted(exclude_paths(sys.argv[1], patterns))))"
     )
     printed = subprocess.run(
