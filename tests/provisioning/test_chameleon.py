@@ -2,10 +2,12 @@
 on.
 """
 
+import inspect
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from chi import context
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -312,3 +314,9 @@ def test_as_many_virtual_machines_are_free_for_a_block_as_at_its_fullest_moment(
     assert len(free_resources(rooms, moments[first], moments[last + 1])) == min(
         free[first : last + 1]
     )
+
+
+def test_the_login_that_a_lesson_names_is_python_chis_own():
+    """*Reserve a machine* calls it without an argument, and names the package that it needs."""
+    assert inspect.signature(context.use_device_auth).parameters["enable"].default is True
+    assert "ccauth" in inspect.getsource(context.session)

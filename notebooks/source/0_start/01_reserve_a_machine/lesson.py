@@ -76,6 +76,10 @@ def delete_all(name):
 #
 # Choose the project and the site first; every later call of python-chi uses them. If you
 # are in several projects, write the name of your course's project into the call.
+#
+# Chameleon's Jupyter and a rehearsal sign you in. On another computer, run `pip install
+# ccauth`, and begin the next cell with `context.use_device_auth()`: python-chi then prints
+# an address where you sign in with your browser.
 
 # %%
 project = os.environ.get("OS_PROJECT_NAME")  # or a name of context.list_projects()

@@ -35,6 +35,7 @@ from provisioning.lab import rehearsal
 print(rehearsal.use())
 
 # %%
+import os
 from datetime import datetime
 
 import pandas as pd
@@ -56,6 +57,7 @@ from provisioning.widgets import lease_countdown, planner, provisioning_progress
 # block that suits you in the planner, without its *Reserve* button.
 
 # %%
+context.use_project(os.environ.get("OS_PROJECT_NAME"))
 context.use_site("CHI@Edge")
 devices = hardware.get_devices(device_type="raspberrypi5")
 print([device.device_name for device in devices])

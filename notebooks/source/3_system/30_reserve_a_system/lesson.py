@@ -36,12 +36,13 @@ print(rehearsal.use())
 
 # %% folded=true
 # Import the lesson's modules.
+import os
 from dataclasses import replace
 from datetime import datetime
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from chi import context, hardware, lease
+from chi import context, hardware, lease, server
 
 from labs.checkpoints import check
 from labs.records.ledger import ledger
@@ -64,6 +65,7 @@ from provisioning.widgets import lease_countdown, planner, provisioning_progress
 
 # %% folded=true
 # Compare the compute capability of three GPUs with the lowest that each program supports.
+context.use_project(os.environ.get("OS_PROJECT_NAME"))
 context.use_site("CHI@TACC")
 print(hardware.get_nodes(node_type="gpu_p100")[0].gpu)
 wants = {
@@ -116,15 +118,32 @@ reserved = ledger().observe("system.lease", facts.of_lease(testbed, "system"))
 check("system.lease")
 
 # %% [markdown]
-# ## Which steps wait for which?
+# ## Start the node
 #
 # On Chameleon, come back when your block begins, and run all cells again: `submit` finds
-# your lease by its name. In a rehearsal, the next cell moves the clock to that time. Then it
-# lists the steps of the set-up.
+# your lease by its name. In a rehearsal, the next cell moves the clock to that time. Then
+# it starts a server, a disk image that boots on the node you reserved. Booting takes
+# ten minutes or more. `wait_for_active=False` returns at once, and the set-up waits.
 
 # %%
 if lab.rehearsing():
     rehearsal.advance_to(datetime.fromisoformat(reserved["start"]))
+mine = lease.get_lease(reserved["name"])
+mine.wait(show=None)
+print("lease:", mine.status)
+# A virtual machine has no reserved node: the set-up starts it with its disk.
+if mine.status == "ACTIVE" and mine.node_reservations:
+    reservation = mine.node_reservations[0]["id"]
+    node = server.Server(mine.name, reservation_id=reservation, image_name=option.image)
+    node.submit(idempotent=True, wait_for_active=False, show=None)
+    print("server:", server.get_server(mine.name).status)
+
+# %% [markdown]
+# ## Which steps wait for which?
+#
+# The server is one step of the set-up; the next cell lists all of them.
+
+# %%
 run = lab.prepare("system", option, testbed=testbed)
 print(run.plan.text())
 
@@ -191,6 +210,36 @@ print(seen["held"], seen["checks"], sep="\n")
 
 # %%
 lease_countdown(run)
+
+# %% [markdown]
+# ## A container by hand
+#
+# The set-up built and started its containers for you. Do it once yourself, on a lease: in a
+# rehearsal there is no Docker. Nobody has run this section on a node yet. Open two
+# terminals on the node with the last line of the set-up, and run `watch nvidia-smi` in the
+# first one. In the second, build an image, run it, and inspect it:
+#
+# ```sh
+# mkdir -p ~/by-hand && cd ~/by-hand
+# cat > Dockerfile <<'END'
+# FROM ubuntu:24.04
+# RUN useradd --create-home student
+# USER student
+# CMD ["sh", "-c", "nvidia-smi --list-gpus; id -un; sleep 300"]
+# END
+# sudo docker build --tag by-hand .
+# sudo docker run --detach --name by-hand --gpus '"device=1"' --memory 1g by-hand
+# sudo docker logs by-hand
+# sudo docker inspect by-hand --format '{{.Config.User}} {{.HostConfig.Memory}}'
+# sudo docker history by-hand
+# sudo docker rm --force by-hand
+# ```
+#
+# The log names *one* GPU, although the node has two, and a user who is not root. The image
+# contains no `nvidia-smi`: NVIDIA's toolkit mounts the driver's own one when `--gpus` asks
+# for it. `inspect` shows the limits that Docker enforces, and `history` the layer that each
+# line of the file made. Does `nvidia-smi` in the first terminal show the container? Only if
+# a process in it uses the GPU. Ours does not; Triton's does, once you load a model.
 
 # %% [markdown]
 # ## What you found
