@@ -115,7 +115,7 @@ FIELDS = (
         "ended",
         "complaint",
         "error",
-        "barriers",
+        "raced",
         "at",
         "block",
         "samples_s",
@@ -147,7 +147,7 @@ def _forged(dice: random.Random, *, has_right_form: bool) -> dict[str, object]:
     fields = {name: junk(dice) for name in FIELDS[5:]}
     if has_right_form:
         fields |= {"status": 200, "type": "x", "ended": 0, "complaint": "", "error": ""}
-        fields |= {"barriers": 2, "answers": [junk(dice)] * 8}
+        fields |= {"raced": 0, "answers": [junk(dice)] * 8}
         fields |= {"body": json.dumps(junk(dice)), "printed": json.dumps(junk(dice))}
     return fields
 

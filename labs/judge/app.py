@@ -15,22 +15,35 @@ _MOST_BYTES = 10_000_000
 
 _REPLY = {"status": int, "type": str, "body": str, "taken": int}
 
+#: The most photos of a request.
+_MANY = 8
+
 #: Megabytes of a body without an announced length.
 _ENDLESS = 60
 
-#: Status of each case that is no 422.
-_GOOD = {"photo": 200, "large": 413, "pixels": 413, "full": 503}
+#: Status of each case.
+_GOOD = {
+    "photo": 200,
+    "no_field": 422,
+    "no_text": 422,
+    "no_base64": 422,
+    "no_image": 422,
+    "cut": 422,
+    "large": 413,
+    "pixels": 413,
+    "full": 503,
+}
 
 
 class _Place:
-    """The queue of the model, and the model: the number of its calls, and whether they were inside
-    a place.
+    """The queue of the model, the model, and the given ``open_photo``: the numbers of their calls,
+    and whether they were inside a place.
     """
 
     def __init__(self) -> None:
         self.network = Network()
         self.full = self.holds = False
-        self.inside = self.runs = self.runs_outside = 0
+        self.inside = self.runs = self.runs_outside = self.opened_outside = 0
 
     def outside(self) -> dict[str, Outside]:
         return {
@@ -38,6 +51,7 @@ class _Place:
             "run": Outside({"rows": [[float | int]]}, self._run),
             "enter": Outside({}, self._enter),
             "leave": Outside({}, self._leave),
+            "open": Outside({}, self._open),
         }
 
     def _run(self, rows: list) -> object:
@@ -53,6 +67,10 @@ class _Place:
     def _leave(self) -> None:
         self.inside -= 1
 
+    def _open(self) -> object:
+        self.opened_outside += self.inside < 1
+        return HeldValue(True) if self.holds else True
+
 
 def app(handed: Handed, start: Start = at_home) -> dict:
     """Return what ``app`` of an ``app.py`` answers, on a classifier whose model is the judge's."""
@@ -62,20 +80,19 @@ def app(handed: Handed, start: Start = at_home) -> dict:
         "fields": [],
         "right": False,
         "returns": [],
-        "alive": False,
         "placed": False,
+        "opened_inside": False,
     }
-    facts |= dict.fromkeys(
-        ("no_field", "no_base64", "no_image", "cut", "large", "pixels", "full", "endless"), 0
-    )
-    facts |= {"endless_mb": 0}
+    facts |= dict.fromkeys((*_GOOD, "endless", "endless_mb"), 0)
     facts |= {
         "many": 0,
         "many_said": "",
         "many_right": False,
         "many_refused": False,
         "many_calls": 0,
+        "many_full": 0,
         "too_many": 0,
+        "waits": "",
     }
     place = _Place()
     with (
@@ -87,7 +104,8 @@ def app(handed: Handed, start: Start = at_home) -> dict:
         facts["returns"] = _promised(program)
         _ask_for_several(program, place, facts)
         facts["placed"] = not place.runs_outside
-        facts["alive"] = _is_alive(program, place)
+        facts["opened_inside"] = not place.opened_outside
+        facts["waits"] = _blocking(program, place)
     return facts
 
 
@@ -97,6 +115,7 @@ def _cases(photo: bytes) -> dict[str, dict]:
     return {
         "photo": {"image": text},
         "no_field": {"picture": text},
+        "no_text": {"image": 7},
         "no_base64": {"image": "lunch.jpg"},
         "no_image": {"image": as_text(b"hello")},
         "cut": {"image": as_text(photo[: len(photo) // 3])},
@@ -120,7 +139,7 @@ def _ask_one_by_one(program: Program, place: _Place, facts: dict) -> None:
     for case, body, number in [cases[at] for at in dice().permutation(len(cases))]:
         place.full = case == "full"
         reply = program.reply(post(program, "/predict", **body), _REPLY)
-        if facts[case] in (0, _GOOD.get(case, 422)):
+        if facts[case] in (0, _GOOD[case]):
             facts[case] = reply["status"]
         if case == "photo" and not wrong:
             fields = as_json(reply["body"])
@@ -142,8 +161,8 @@ def _many_pixels() -> bytes:
 
 
 def _ask_for_several(program: Program, place: _Place, facts: dict) -> None:
-    """Ask about six photos in one request, then about six texts with half a photo among them."""
-    contents = photos(6)
+    """Ask about eight photos in one request, then about eight texts, two of them no photos."""
+    contents = photos(_MANY)
     expected, texts = place.network.truth(contents), [as_text(content) for content in contents]
 
     def answers() -> object:
@@ -154,32 +173,61 @@ def _ask_for_several(program: Program, place: _Place, facts: dict) -> None:
         return as_json(reply["body"])
 
     facts["many_right"] = _are_answers(answers(), expected)
-    nine = [*texts, *texts[:3]]
-    reply = program.reply(post(program, "/predict/many", images=nine), _REPLY)
-    facts["too_many"] = reply["status"]
-    odd = int(dice().integers(6))
-    texts[odd] = as_text(contents[odd][:200])
+    for fact, images in (("too_many", [*texts, texts[0]]), ("many_full", texts)):
+        place.full = fact == "many_full"
+        reply = program.reply(post(program, "/predict/many", images=images), _REPLY)
+        facts[fact] = reply["status"]
+    place.full = False
+    # Half a photo, and a text that is no base64.
+    bad = dice().choice(_MANY, 2, replace=False).tolist()
+    texts[bad[0]] = as_text(contents[bad[0]][:200])
+    texts[bad[1]] = "lunch.jpg"
     mixed = answers()
-    if isinstance(mixed, list) and len(mixed) == 6:
-        refused = mixed.pop(odd)
-        del expected[odd]
-        says_error = isinstance(refused, dict) and "error" in refused
-        facts["many_refused"] = says_error and _are_answers(mixed, expected)
+    if isinstance(mixed, list) and len(mixed) == _MANY:
+        good = [at for at in range(_MANY) if at not in bad]
+        others = [mixed[at] for at in good]
+        others_are_right = _are_answers(others, [expected[at] for at in good])
+        facts["many_refused"] = others_are_right and all(_is_error(mixed[at]) for at in bad)
 
 
-def _is_alive(program: Program, place: _Place) -> bool:
-    """Return whether ``/healthz`` answers while the model is held."""
-    place.holds, before = True, place.runs
-    held = post(program, "/predict", image=as_text(photos(1)[0]))
-    program.until(lambda: place.runs > before)
-    try:
-        return program.reply(program.begin(method="GET", path="/healthz"), _REPLY)["status"] == 200
-    except Lost:
-        return False
-    finally:
-        place.holds = False
-        program.release()
+def _is_error(answer: object) -> bool:
+    match answer:
+        case {"error": str(reason)}:
+            return bool(reason.strip())
+    return False
+
+
+def _blocking(program: Program, place: _Place) -> str:
+    """Return the first route that keeps ``/healthz`` waiting while it opens a photo or the model
+    is held; an empty text if none does.
+    """
+    text = as_text(photos(1)[0])
+    bodies: dict[str, dict] = {
+        "/predict": {"image": text},
+        "/predict/many": {"images": [text]},
+    }
+    for path, body in bodies.items():
+        place.holds = True
+        held = post(program, path, **body)
+        try:
+            while not _answered_or_held(program, held):
+                health = program.begin(method="GET", path="/healthz")
+                if program.reply(health, _REPLY)["status"] != 200:
+                    return path
+                program.release()
+        except Lost:
+            return path
+        finally:
+            place.holds = False
+            program.release()
         program.reply(held, _REPLY)
+    return ""
+
+
+def _answered_or_held(program: Program, number: int) -> bool:
+    """Wait until a request is answered or holds a call; return whether it is answered."""
+    program.until(lambda: program.has_replied(number) or program.is_holding)
+    return program.has_replied(number)
 
 
 def _promised(program: Program) -> list[str]:

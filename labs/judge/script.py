@@ -12,14 +12,17 @@ from labs.judge.verdicts import Handed, as_json, content_of, noting
 #: Share and seconds by which the clocks of two processes may differ.
 _NEAR, _NEAR_S = 0.01, 1e-4
 
-_REPLY = {"ended": int, "printed": str, "complaint": str}
+_REPLY = {"ended": int, "printed": str, "complaint": str, "date_reads": int}
 
 
 class _Runtime:
     """ONNX Runtime as the judge plays it: each call takes a time that is drawn for it."""
 
     def __init__(self) -> None:
-        self.threads: list[int] = []
+        #: For each session: its settings.
+        self.opened: list[dict] = []
+        #: For each call: the number of its photos.
+        self.photos: list[int] = []
         #: For each call: its session, its time, and the time of its answer.
         self.sessions: list[int] = []
         self.came_s: list[float] = []
@@ -28,16 +31,17 @@ class _Runtime:
 
     def outside(self) -> dict[str, Outside]:
         return {
-            "session": Outside({"threads": int}, self._session),
+            "session": Outside({"threads": int, "path": str, "providers": [str]}, self._session),
             "run": Outside({"session": int, "rows": [list]}, self._run),
         }
 
-    def _session(self, threads: int) -> int:
-        self.threads.append(threads)
-        return len(self.threads)
+    def _session(self, **settings: object) -> int:
+        self.opened.append(settings)
+        return len(self.opened)
 
     def _run(self, session: int, rows: list) -> list:
         self.sessions.append(session)
+        self.photos.append(len(rows))
         self.came_s.append(time.perf_counter())
         time.sleep(float(self._dice.uniform(0.002, 0.02)))
         self.answered_s.append(time.perf_counter())
@@ -64,9 +68,15 @@ def script(handed: Handed, start: Start = at_home) -> dict:
     """
     random, runtime = dice(), _Runtime()
     threads, calls = int(random.integers(2, 9)), int(random.integers(31, 60))
-    facts = {
+    path = f"models/{random.integers(1 << 40)}.onnx"
+    facts: dict = {
         "asked": calls,
         "wanted_threads": threads,
+        "wanted_path": path,
+        "path": "",
+        "providers": [],
+        "photos": 0,
+        "by_date": False,
         "ended": 1,
         "said": "",
         "printed": "nothing",
@@ -86,7 +96,7 @@ def script(handed: Handed, start: Start = at_home) -> dict:
         Program("script", content_of(handed, "measure.py"), runtime.outside(), start) as program,
     ):
         begin_s = time.perf_counter()
-        number = program.begin(arguments=["model.onnx", str(threads), str(calls)])
+        number = program.begin(arguments=[path, str(threads), str(calls)])
         reply = program.reply(number, _REPLY, 30)
         wall_s = time.perf_counter() - begin_s
         lines = reply["printed"].strip().splitlines()
@@ -96,12 +106,14 @@ def script(handed: Handed, start: Start = at_home) -> dict:
         if samples_s is None:
             return facts
         facts |= {"is_json": True, "samples": len(samples_s)}
-        facts["threads"] = runtime.threads[-1] if runtime.threads else 0
+        facts |= runtime.opened[-1] if runtime.opened else {}
+        facts["photos"] = max(runtime.photos, default=0)
         facts["in_seconds"] = sum(samples_s) <= wall_s
         is_rising = all(earlier < later for earlier, later in pairwise(samples_s))
         facts["moments"] = is_rising and len(samples_s) > 2
         if len(samples_s) == calls <= len(runtime.came_s):
             facts |= _counted(samples_s, runtime)
+        facts["by_date"] = not facts["measured"] and reply["date_reads"] >= len(samples_s)
     return facts
 
 

@@ -21,6 +21,7 @@ def _nothing_yet() -> dict:
     return {
         "loaded": False,
         "reason": "",
+        "max_batch_size": 0,
         "steps": [],
         "ran": [],
         "probability": False,
@@ -40,8 +41,10 @@ def ensemble(folder: Path) -> dict:
     texts, tensors = trial.photos(_PHOTOS)
     try:
         with trial.copied(folder.parent, *_STEPS, folder.name) as triton:
-            steps = triton.config(folder.name).get("ensemble_scheduling", {}).get("step", [])
+            config = triton.config(folder.name)
+            steps = config.get("ensemble_scheduling", {}).get("step", [])
             facts |= {"loaded": True, "steps": sorted(step["model_name"] for step in steps)}
+            facts["max_batch_size"] = config.get("max_batch_size", 0)
             outputs = triton.infer(
                 folder.name, {"INPUT_IMAGE": texts}, within_s=_ANSWERED_WITHIN_S * slowdown()
             )

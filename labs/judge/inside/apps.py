@@ -139,6 +139,13 @@ def app(wire: Wire, path: str) -> Ask:
         def release(self) -> None:
             wire.call("leave")
 
-    load(INTAKE, "intake")
+    intake = load(INTAKE, "intake")
+    open_photo = intake.open_photo
+
+    def opened(content: bytes, **options: int) -> object:
+        wire.call("open")
+        return open_photo(content, **options)
+
+    intake.open_photo = opened
     load(CLASSIFIER, "classifier").places = Slots()
     return served(wire, load(path, "app").app)

@@ -58,7 +58,7 @@ def triton(wire: Wire, path: str) -> Ask:
 
         def __init__(self, message: str = "", code: str = INTERNAL) -> None:
             super().__init__(message)
-            self.code = code
+            self.text, self.code = str(message), str(code)
 
     def tensor_named(request: Any, name: str) -> Any:
         return next((tensor for tensor in request.inputs() if tensor.name() == name), None)
@@ -92,21 +92,30 @@ def triton(wire: Wire, path: str) -> Ask:
         given = dict(zip(names, ("food_classifier", ".", "{}", "1", "CPU"), strict=True))
         model.initialize(given | {"model_instance_device_id": "0"})
 
-    def labels(response: Any) -> list[str] | str | None:
-        """Return an answer's classes, or why a request is refused."""
-        if response is None or response.error is not None:
-            return response and str(getattr(response.error, "code", TritonError.INTERNAL))
-        values = {
-            tensor.name(): np.ravel(tensor.as_numpy()).tolist() for tensor in response.tensors
-        }
-        texts = values.get("FOOD_LABEL", [])
-        return [text.decode() if isinstance(text, bytes) else str(text) for text in texts]
+    def reply_of(response: Any) -> dict | None:
+        """Return an answer's outputs, or code and text of a refusal."""
+        if response is None:
+            return None
+        if response.error is not None:
+            error = response.error
+            code = getattr(error, "code", TritonError.INTERNAL)
+            return {"code": code, "text": getattr(error, "text", str(error))}
+        return {tensor.name(): output(tensor.as_numpy()) for tensor in response.tensors}
+
+    def output(values: Any) -> dict:
+        """Return an output as JSON knows it."""
+        flat = [
+            value.decode() if isinstance(value, bytes) else value
+            for value in np.ravel(values).tolist()
+        ]
+        kind = "bytes" if values.dtype.kind in "OS" else str(values.dtype)
+        return {"type": kind, "shape": list(values.shape), "values": flat}
 
     def execute(request: dict) -> None:
         answers, complaint = None, ""
         try:
             requests = [Request(texts) for texts in request["requests"]]
-            answers = [labels(response) for response in model.execute(requests)]
+            answers = [reply_of(response) for response in model.execute(requests)]
         except Exception as error:  # whatever a model raises, its requests have no answer
             complaint = f"{type(error).__name__}: {error}"[:300]
         wire.say(reply=request["ask"], answers=answers, complaint=complaint)

@@ -96,9 +96,21 @@ CALL_RULES = [
         "The script makes {warm_ups} warm-up calls in this session. Make 20: the first "
         "calls of a session fill caches, and the processor raises its clock.",
     ),
+    (
+        "photos",
+        1,
+        "A call computes {photos} photos at once. Give the session one photo per call: "
+        "`image` has the shape (1, 3, 224, 224).",
+    ),
 ]
 
 TIME_RULES = [
+    (
+        "by_date",
+        False,
+        "The samples come from the clock of the date, such as `time.time()`. It jumps when "
+        "it is corrected, as the check did. Use `time.perf_counter()`.",
+    ),
     (
         "moments",
         False,
@@ -123,6 +135,18 @@ TIME_RULES = [
         "The check asked for {wanted_threads} threads, and the session uses {threads} (0 "
         "means all cores). Set `intra_op_num_threads` to `threads`.",
     ),
+    (
+        "path",
+        fact("wanted_path"),
+        "The check asked for the file {wanted_path}, and the session opens {path}. Open "
+        "`path`, the first argument.",
+    ),
+    (
+        "providers",
+        ["CPUExecutionProvider"],
+        "The session's providers are {providers}. Name `CPUExecutionProvider` alone: the "
+        "processor is to be measured, also on a machine with more.",
+    ),
 ]
 
 GOOD_SCRIPT = {
@@ -134,6 +158,8 @@ GOOD_SCRIPT = {
     "asked": 30,
     "samples": 30,
     "warm_ups": 20,
+    "photos": 1,
+    "by_date": False,
     "moments": False,
     "in_seconds": True,
     "measured": True,
@@ -141,6 +167,9 @@ GOOD_SCRIPT = {
     "sample_ms": 0.0,
     "threads": 4,
     "wanted_threads": 4,
+    "path": "model.onnx",
+    "wanted_path": "model.onnx",
+    "providers": ["CPUExecutionProvider"],
 }
 
 question(

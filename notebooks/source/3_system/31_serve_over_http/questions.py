@@ -48,6 +48,12 @@ APP_RULES = [
         "the route's argument as a pydantic model.",
     ),
     (
+        "no_text",
+        422,
+        "A request whose `image` is the number 7 is answered with {no_text} instead of "
+        "422. Declare `image` as a `str`.",
+    ),
+    (
         "no_base64",
         422,
         "The text 'lunch.jpg' is not base64, and is answered with {no_base64} instead "
@@ -97,10 +103,27 @@ APP_RULES = [
         "image work inside `with place():`.",
     ),
     (
+        "many",
+        200,
+        "`POST /predict/many` with eight photos is answered with {many}: {many_said}",
+    ),
+    (
+        "many_full",
+        503,
+        "When the waiting room is full, `/predict/many` answers with {many_full} instead of "
+        "503: do its image work inside `with place():`, too.",
+    ),
+    (
         "placed",
         True,
         "Some calls of the model are outside `with place():`, so they overtake waiting "
         "requests. Move them inside.",
+    ),
+    (
+        "opened_inside",
+        True,
+        "Some photos are opened outside `with place():`, so too many are decoded at the "
+        "same time. Call `open_photo` inside.",
     ),
     (
         "returns",
@@ -109,26 +132,22 @@ APP_RULES = [
         "the route.",
     ),
     (
-        "many",
-        200,
-        "`POST /predict/many` with six photos is answered with {many}: {many_said}",
-    ),
-    (
         "many_right",
         True,
-        "Six photos in one request must get the same answers as six single requests, "
+        "Eight photos in one request must get the same answers as eight single requests, "
         "in the same order. The answer is: {many_said}",
     ),
     (
         "many_refused",
         True,
-        'One of the six texts is half a photo. Return {{"error": …}} at its position, '
-        "and the other five answers at theirs. It answers {many_said}",
+        "Of eight texts, one is half a photo and one is no base64. Return "
+        '{{"error": "…"}} with the reason at their positions, and the other six answers at '
+        "theirs. It answers {many_said}",
     ),
     (
         "many_calls",
         1,
-        "For six photos in one request, it calls the model {many_calls} times: collect "
+        "For eight photos in one request, it calls the model {many_calls} times: collect "
         "the images, then call `classify` once.",
     ),
     (
@@ -138,10 +157,10 @@ APP_RULES = [
         "declare the list with `Field(max_length=8)`.",
     ),
     (
-        "alive",
-        True,
-        "While the model computes a photo, `/healthz` does not answer: the event "
-        "loop waits for the model. Write the route with `def`, so that FastAPI runs it "
+        "waits",
+        "",
+        "While `{waits}` opens a photo or the model computes it, `/healthz` does not "
+        "answer: the event loop waits. Write the route with `def`, so that FastAPI runs it "
         "on a separate thread. In an `async def`, blocking work stops all requests.",
     ),
 ]
@@ -153,6 +172,7 @@ APP_FACTS = {
     "fields": ["prediction", "probability"],
     "right": True,
     "no_field": 422,
+    "no_text": 422,
     "no_base64": 422,
     "no_image": 422,
     "cut": 422,
@@ -161,7 +181,9 @@ APP_FACTS = {
     "endless": 413,
     "endless_mb": 15,
     "full": 503,
+    "many_full": 503,
     "placed": True,
+    "opened_inside": True,
     "returns": ["prediction", "probability"],
     "many": 200,
     "many_said": "[]",
@@ -169,7 +191,7 @@ APP_FACTS = {
     "many_refused": True,
     "many_calls": 1,
     "too_many": 422,
-    "alive": True,
+    "waits": "",
 }
 
 question(

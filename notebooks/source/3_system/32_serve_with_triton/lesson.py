@@ -163,8 +163,8 @@ class TritonPythonModel:
 
 # %% [markdown]
 # The check calls `execute` as Triton does, with a network of its own: with single photos,
-# six photos in one request, eight requests at once, and half a photo among complete ones.
-# So it sees which rows each request gets, and how many times `execute` calls the network.
+# six photos in one request, eight requests at once, and bad photos, alone and among whole
+# ones. So it sees which rows each request gets, and how many times `execute` calls the network.
 
 # %%
 check("triton.model", model)

@@ -95,6 +95,13 @@ MODEL_RULES = [
         "not only the first.",
     ),
     (
+        "formed",
+        True,
+        "Of six photos in one request, `FOOD_LABEL` must be an array of bytes and "
+        "`PROBABILITY` one of float32, both of the shape (6, 1), with the probability of "
+        "each photo's class. Make each response with the given `answer`.",
+    ),
+    (
         "burst",
         at_least(40),
         "Eight clients at once: {burst} of 48 requests got the right class. "
@@ -104,14 +111,27 @@ MODEL_RULES = [
     (
         "refused",
         True,
-        "One of six requests contains half a photo: return an error for that request, "
-        "and answers for the others. {said}",
+        "Of ten requests, four contain half a photo, or a text that is no photo: return an "
+        "error for each of these, also if its other photos are whole, and answers for the "
+        "others. {said}",
     ),
     (
         "blamed",
         "invalid argument",
         "Half a photo is refused as if the server were broken ({blamed}). Pass the "
         "code `TritonError.INVALID_ARG`: the request is at fault.",
+    ),
+    (
+        "reason",
+        True,
+        "A refusal has no text. Pass the `PhotoError` as the text of the `TritonError`, so "
+        "that the client can see what is wrong.",
+    ),
+    (
+        "alone",
+        True,
+        "If an `execute` gets nothing but half a photo, the request is not refused: call "
+        "`self.probabilities` only if there are images. {said}",
     ),
     (
         "calls",
@@ -126,9 +146,12 @@ MODEL_FACTS = {
     "said": "",
     "right": 6,
     "rows": 6,
+    "formed": True,
     "burst": 48,
     "refused": True,
     "blamed": "invalid argument",
+    "reason": True,
+    "alone": True,
     "calls": 1,
 }
 

@@ -80,6 +80,12 @@ STEPS_RULES = [
     ("loaded", True, "Triton does not load it. It says: {reason}"),
     ("reason", "", "Triton loads it, but it gives no answer. Triton says: {reason}"),
     (
+        "max_batch_size",
+        16,
+        "Its `max_batch_size` is {max_batch_size} instead of 16: keep the given line, since "
+        "its steps take 16 photos at once.",
+    ),
+    (
         "steps",
         _STEPS,
         "Its steps are {steps}. It needs three steps: each given model once.",
@@ -101,6 +107,7 @@ STEPS_RULES = [
 STEPS_FACTS = {
     "loaded": True,
     "reason": "",
+    "max_batch_size": 16,
     "steps": _STEPS,
     "ran": _STEPS,
     "probability": True,

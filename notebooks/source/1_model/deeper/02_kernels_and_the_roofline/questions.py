@@ -6,7 +6,6 @@ import numpy as np
 
 from grading.builder.questions import (
     another,
-    at_least,
     at_most,
     domain,
     pick,
@@ -75,18 +74,13 @@ RUN_RULES = [
     ("error", "", "It ends with an error: {error}"),
 ]
 
-TILE_RULES = [
+WAIT_RULES = [
     (
-        "reads",
-        at_most(1.01),
-        "It reads global memory {reads:.2f} × as often as tiles need: load each number "
-        "once per tile.",
-    ),
-    (
-        "barriers",
-        at_least(2),
-        "It calls `cuda.syncthreads()` {barriers} × per tile, and needs two calls: one "
-        "before the tiles are read, and one before they are filled again.",
+        "raced",
+        0,
+        "One thread reads {raced} numbers of the tiles and another one writes them, without "
+        "a wait between. Call `cuda.syncthreads()` twice per tile: before the tiles are "
+        "read, and before they are filled again.",
     ),
 ]
 
@@ -95,13 +89,22 @@ PRODUCT_RULES = [
         "off_whole",
         at_most(1e-3),
         "If the sizes are multiples of TILE, a number of the product is wrong by "
-        "{off_whole:.3g}.",
+        "{off_whole:.3g}. (`c` is full of other numbers at first.)",
     ),
     (
         "off_ragged",
         at_most(1e-3),
         "It is right if the tiles fit, but wrong by {off_ragged:.3g} if they reach "
         "beyond the edge: load 0 there.",
+    ),
+]
+
+MEMORY_RULES = [
+    (
+        "reads",
+        at_most(1.01),
+        "It reads global memory {reads:.2f} × as often as tiles need: load each number "
+        "once per tile.",
     ),
     (
         "transactions",
@@ -118,12 +121,12 @@ question(
     hint="Each thread loads one number of each tile. When may the others read it, and "
     "when may you overwrite it?",
     file="labs.deeper.kernels.judge:shared_kernel",
-    rules=RUN_RULES + TILE_RULES + PRODUCT_RULES,
+    rules=RUN_RULES + WAIT_RULES + PRODUCT_RULES + MEMORY_RULES,
     good={
         "lost": "",
         "error": "",
         "reads": 1.0,
-        "barriers": 2,
+        "raced": 0,
         "transactions": 1.0,
         "off_whole": 0.0,
         "off_ragged": 0.0,

@@ -159,6 +159,24 @@ ROUTER_RULES = [
         "the two versions?",
     ),
     (
+        "by_chance",
+        True,
+        "The versions follow a fixed pattern, so a client that comes at every tenth request "
+        "always gets the same one. Decide each by chance: `random.random()`.",
+    ),
+    (
+        "all",
+        20,
+        "`reconfigure` was called again with the share 1, and {all} of 20 requests went to "
+        "the canary. Keep the newest share.",
+    ),
+    (
+        "none",
+        0,
+        "`reconfigure` was called again with the share 0, and {none} of 20 requests went to "
+        "the canary. Keep the newest share.",
+    ),
+    (
         "right",
         True,
         "The classes differ from the model's. Do you await the handle's call, with the "
@@ -172,6 +190,9 @@ ROUTER_FACTS = {
     "answered": 60,
     "named": 60,
     "canary": 17,
+    "by_chance": True,
+    "all": 20,
+    "none": 0,
     "asked": 60,
     "right": True,
 }

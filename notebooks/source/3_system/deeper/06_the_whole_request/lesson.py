@@ -330,7 +330,7 @@ np.save(folder / "floats.npy", levels.astype(np.float32))
 #   **`WORKERS`** threads: use a `ThreadPoolExecutor`, and `await
 #   asyncio.get_running_loop().run_in_executor(threads, answer, body)`;
 # - if `WORKERS + MAY_WAIT` photos are already inside, it returns 503 and `FULL`. When one
-#   of them is answered, the next may enter.
+#   of them is answered, or `answer` raises an exception, the next may enter.
 
 # %% question="whole.app"
 # %%writefile {folder}/app.py

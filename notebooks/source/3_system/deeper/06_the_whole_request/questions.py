@@ -44,10 +44,21 @@ APP_RULES = [
         "status of `answer`.",
     ),
     (
+        "other_path",
+        True,
+        "A photo at the path `/photos` does not get the result of `answer`: pass the body of "
+        "every path but `/healthz` on to it.",
+    ),
+    (
         "alive",
         True,
         "While all workers compute, `/healthz` does not answer: either the event "
         "loop waits for a photo, or `/healthz` waits for a worker.",
+    ),
+    (
+        "healthy",
+        "",
+        "`/healthz` answers {healthy} instead of `HEALTHY`.",
     ),
     (
         "at_once",
@@ -62,10 +73,21 @@ APP_RULES = [
         "{full} instead of 503 (0 means no answer).",
     ),
     (
+        "full_body",
+        "",
+        "The photo that is one too many is answered with {full_body} instead of `FULL`.",
+    ),
+    (
         "again",
         200,
         "When all photos are answered, the next one gets {again} instead of 200: an "
         "answered photo must no longer count.",
+    ),
+    (
+        "after_faults",
+        200,
+        "`answer` raised an exception for {asked} photos, one after the other. Then the "
+        "next photo gets {after_faults} instead of 200: count down in a `finally`.",
     ),
     (
         "answered",
@@ -80,13 +102,17 @@ APP_FACTS = {
     "photo": 200,
     "right": True,
     "refused": 422,
+    "other_path": True,
     "alive": True,
+    "healthy": "",
     "workers": 2,
     "asked": 7,
     "at_once": 2,
     "full": 503,
+    "full_body": "",
     "answered": 7,
     "again": 200,
+    "after_faults": 200,
 }
 
 question(

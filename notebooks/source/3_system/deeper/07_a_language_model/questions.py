@@ -16,6 +16,12 @@ prediction(
 
 APP_RULES = [
     ("lost", "", "{lost}"),
+    (
+        "models",
+        True,
+        "`GET /v1/models` must be a list with one model, `engine.model`: clients ask for "
+        "its name first.",
+    ),
     ("status", 200, "POST /v1/completions with `stream` answers {status}, not 200."),
     (
         "media_type",
@@ -29,10 +35,21 @@ APP_RULES = [
         "`ask.max_tokens` to `engine.stream`.",
     ),
     (
+        "prompt",
+        True,
+        "The engine got another prompt than the client sent: pass `ask.prompt` unchanged.",
+    ),
+    (
+        "early_reason",
+        "",
+        "An event has the `finish_reason` {early_reason} before the last one, so a client "
+        "stops there. It is null while tokens come.",
+    ),
+    (
         "right_events",
         True,
         "The stream must have ten events of the object `text_completion`, each with one "
-        "token in `choices[0].text`.",
+        "token in `choices[0].text` and the `index` 0, then one with an empty text.",
     ),
     (
         "streams",
@@ -71,6 +88,12 @@ APP_RULES = [
         "`engine.stream`.",
     ),
     (
+        "default",
+        16,
+        "A client that does not say `max_tokens` gets up to {default} tokens, and OpenAI's "
+        "interface says 16: keep the field of `Ask`.",
+    ),
+    (
         "unasked",
         False,
         "A client that did not ask for `include_usage` gets an event without a choice, and "
@@ -80,7 +103,13 @@ APP_RULES = [
         "named",
         True,
         "All events of a completion must have the same `id`, another one in each "
-        "completion, and the engine's `model`.",
+        "completion, and the engine's `model`, also without `stream`.",
+    ),
+    (
+        "created",
+        True,
+        "All events, and the reply without `stream`, must have `created`: the time in whole "
+        "seconds, `int(time.time())`.",
     ),
     (
         "empty",
@@ -92,7 +121,13 @@ APP_RULES = [
         "too_long",
         400,
         "A prompt that leaves too little room for its answer gets {too_long} instead of "
-        "400. Compare its tokens plus `max_tokens` with `engine.limit`.",
+        "400. Compare `engine.count` plus `max_tokens` with `engine.limit`.",
+    ),
+    (
+        "reason",
+        "",
+        "A refusal needs a reason in OpenAI's form. An empty and a long prompt have "
+        "{reason} in `error.message`: raise an `HTTPException` with a text for each.",
     ),
     (
         "fits",
@@ -113,6 +148,12 @@ APP_FACTS = {
     "done": True,
     "whole": True,
     "max_tokens": 10,
+    "models": True,
+    "prompt": True,
+    "early_reason": "",
+    "default": 16,
+    "created": True,
+    "reason": "",
     "ignores_eos": True,
     "unasked": False,
     "named": True,

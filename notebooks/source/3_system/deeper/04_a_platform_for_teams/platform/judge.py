@@ -12,12 +12,18 @@ from labs.judge.verdicts import Handed, content_of, noting
 
 _REQUESTS, _SHARE, _CLASSES = 60, 0.3, 11
 
+#: Requests at each of the shares that follow without a restart.
+_AFTERWARDS = 20
+
+#: The longest pattern of requests that is looked for.
+_LONGEST_PERIOD = 20
+
 _REPLY = {"class": object, "version": object, "complaint": str}
 
 
 def router(handed: Handed, start: Start = at_home) -> dict:
     """Return of sixty requests how many were answered, by which version as they say, and by which
-    in truth.
+    in truth; and how many went to the canary after its share became 1, and 0.
 
     The program's ``build`` binds a router to two versions.
     """
@@ -34,6 +40,9 @@ def router(handed: Handed, start: Start = at_home) -> dict:
         "answered": 0,
         "named": 0,
         "canary": 0,
+        "by_chance": False,
+        "all": 0,
+        "none": _AFTERWARDS,
         "asked": 0,
         "right": False,
         "said": "",
@@ -49,15 +58,33 @@ def router(handed: Handed, start: Start = at_home) -> dict:
         ) as program,
     ):
         facts["said"], right = program.ask(_REPLY, share=_SHARE)["complaint"], 0
+        versions = []
         for image in map(str, dice().integers(1 << 60, size=_REQUESTS)):
             before = len(asked)
             reply = program.ask(_REPLY, image=image)
             version = reply["version"]
+            versions.append(version)
             facts["said"] = facts["said"] or reply["complaint"]
             facts["answered"] += reply["class"] is not None
             facts["named"] += version in ("stable", "canary")
             facts["canary"] += version == "canary"
-            facts["asked"] += asked[before:] == [(version, image)]
+            facts["asked"] += [name for name, _ in asked[before:]] == [version]
             right += reply["class"] == class_of(image)
         facts["right"] = right == _REQUESTS
+        facts["by_chance"] = not _repeats(versions)
+        facts["all"] = _canaries(program, 1.0)
+        facts["none"] = _canaries(program, 0.0)
     return facts
+
+
+def _canaries(program: Program, share: float) -> int:
+    """Return how many of some requests go to the canary after its share was changed."""
+    program.ask(_REPLY, share=share)
+    versions = [program.ask(_REPLY, image="photo")["version"] for _ in range(_AFTERWARDS)]
+    return versions.count("canary")
+
+
+def _repeats(versions: list) -> bool:
+    """Return whether a short pattern of versions comes again and again."""
+    periods = range(1, _LONGEST_PERIOD + 1)
+    return any(versions[period:] == versions[:-period] for period in periods)

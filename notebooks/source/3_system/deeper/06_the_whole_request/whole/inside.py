@@ -13,6 +13,8 @@ def workers(wire: Wire, path: str) -> Ask:
 
     def answer(body: bytes) -> tuple[int, bytes]:
         status, text = wire.call("answer", body=body.decode(errors="replace"))
+        if status == 500:
+            raise RuntimeError(text)
         return status, text.encode()
 
     number, may_wait = wire.call("sizes")

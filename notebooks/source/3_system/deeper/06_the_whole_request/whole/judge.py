@@ -4,9 +4,16 @@ answers during that time.
 
 from labs.judge.drawn import as_text, dice
 from labs.judge.program import HeldValue, Lost, Outside, Program, Start, at_home
-from labs.judge.verdicts import Handed, content_of, noting
+from labs.judge.verdicts import Handed, as_json, content_of, noting
 
 _REPLY = {"status": int, "body": str}
+
+#: The contents of the given file for a service that is well, and for one that is full.
+_HEALTHY, _FULL = {"status": "ok"}, {"detail": "too many photos are waiting"}
+
+#: Of bodies that ``answer`` refuses, or on which it raises an exception: how they begin, and the
+#: status.
+_STATUSES = {"no photo": 422, "fault": 500}
 
 
 class _Workers:
@@ -29,7 +36,10 @@ class _Workers:
     def _answer(self, body: str) -> object:
         self.running += self.holds
         self.most = max(self.most, self.running)
-        answer = [422 if body.startswith("no photo") else 200, f"answer to {body}"]
+        statuses = [
+            status for start, status in _STATUSES.items() if body.startswith(start)
+        ]
+        answer = [*statuses, 200][0], f"answer to {body}"
         return HeldValue(answer) if self.holds else answer
 
 
@@ -40,11 +50,15 @@ def app(handed: Handed, start: Start = at_home) -> dict:
         "photo": 0,
         "right": False,
         "refused": 0,
+        "other_path": False,
         "alive": False,
+        "healthy": "nothing",
         "at_once": 0,
         "full": 0,
+        "full_body": "nothing",
         "answered": 0,
         "again": 0,
+        "after_faults": 0,
     }
     facts |= {"workers": outside.workers, "asked": outside.workers + outside.may_wait}
     with (
@@ -65,13 +79,24 @@ def app(handed: Handed, start: Start = at_home) -> dict:
         facts["refused"] = program.reply(_post(program, f"no photo {number}"), _REPLY)[
             "status"
         ]
+        reply = program.reply(_post(program, number, "/photos"), _REPLY)
+        facts["other_path"] = reply["body"] == f"answer to {number}"
         _fill(program, outside, facts)
         facts["again"] = program.reply(_post(program, number), _REPLY)["status"]
+        for _ in range(outside.workers + outside.may_wait):
+            program.reply(_post(program, "fault"), _REPLY)
+        reply = program.reply(_post(program, number), _REPLY)
+        facts["after_faults"] = reply["status"]
     return facts
 
 
-def _post(program: Program, body: str) -> int:
-    return program.begin(method="POST", path="/predict", body=as_text(body.encode()))
+def _post(program: Program, body: str, path: str = "/predict") -> int:
+    return program.begin(method="POST", path=path, body=as_text(body.encode()))
+
+
+def _shown(body: str, expected: dict) -> str:
+    """Return a content that is not the expected one; an empty text if it is."""
+    return "" if as_json(body) == expected else body[:80] or "nothing"
 
 
 def _fill(program: Program, outside: _Workers, facts: dict) -> None:
@@ -88,16 +113,13 @@ def _fill(program: Program, outside: _Workers, facts: dict) -> None:
     except Lost:  # fewer run at once
         facts["at_once"] = outside.running
     try:
-        facts["alive"] = (
-            program.reply(program.begin(method="GET", path="/healthz"), _REPLY, 2)[
-                "status"
-            ]
-            == 200
-        )
+        health = program.reply(program.begin(method="GET", path="/healthz"), _REPLY, 2)
+        facts["alive"] = health["status"] == 200
+        facts["healthy"] = _shown(health["body"], _HEALTHY)
         if facts["alive"]:  # else the next one would only wait as well
-            facts["full"] = program.reply(_post(program, "one too many"), _REPLY, 2)[
-                "status"
-            ]
+            refusal = program.reply(_post(program, "one too many"), _REPLY, 2)
+            facts["full"] = refusal["status"]
+            facts["full_body"] = _shown(refusal["body"], _FULL)
     except Lost:  # it waits, too
         pass
     facts["at_once"] = outside.most

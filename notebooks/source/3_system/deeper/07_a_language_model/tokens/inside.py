@@ -18,7 +18,10 @@ def stream(wire: Wire, path: str) -> Ask:
         model, limit = "judged", LIMIT
 
         def count(self, prompt: str) -> int:
-            return len(prompt.split())
+            words = len(prompt.split())
+            return (
+                words + 1 if words else 0
+            )  # one marks the beginning, as many tokenizers do
 
         async def stream(
             self, prompt: str, max_tokens: int, ignore_eos: bool = False
