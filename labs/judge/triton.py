@@ -53,8 +53,8 @@ def _answer(reply: object) -> _Answer:
     match reply:
         case {"code": code, "text": text}:
             return _Answer(code=code, text=text)
-        case {"FOOD_LABEL": {"values": labels} as label}:
-            return _Answer(labels, (label, reply.get("PROBABILITY")))
+        case {"FOOD_LABEL": {"values": labels} as label, **others}:
+            return _Answer(labels, (label, others.get("PROBABILITY")))
     return _Answer()
 
 
