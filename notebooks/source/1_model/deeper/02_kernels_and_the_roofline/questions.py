@@ -108,7 +108,7 @@ MEMORY_RULES = [
     ),
     (
         "transactions",
-        at_most(1.5),
+        at_most(1.25),
         "The product is right, but it takes {transactions:.2f} × the transactions that "
         "tiles need: let the threads of a warp load neighbours in a row.",
     ),
