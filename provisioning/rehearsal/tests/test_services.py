@@ -37,7 +37,7 @@ def test_a_body_that_cannot_be_read_is_400_in_openstacks_form(client, body) -> N
     ("method", "path", "status", "message"),
     [
         ("PATCH", LEASES, 405, lambda body: body["error_message"]),
-        ("GET", "reservation/v1/floatingips", 404, lambda body: body["error_message"]),
+        ("GET", "reservation/v1/networks", 404, lambda body: body["error_message"]),
         ("GET", "dns/v2", 404, lambda body: body["error"]["message"]),
     ],
 )
