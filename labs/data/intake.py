@@ -7,6 +7,9 @@ container beside a student's app, into the folders of Triton's Python models, to
 ``HTTPException(error.status, …)``, ``TritonError(…, TritonError.INVALID_ARG)``.
 """
 
+from __future__ import annotations
+
+import asyncio
 import base64
 import contextlib
 import io
@@ -14,7 +17,7 @@ import json
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 #: Most bytes of a photo, and most pixels. A few hundred bytes can claim to be a gigapixel.
 MOST_BYTES = 10_000_000
@@ -23,6 +26,11 @@ MOST_PIXELS = 25_000_000
 #: Most bytes of a request's whole body: a photo of ``MOST_BYTES`` in base64, and what JSON puts
 #: around it.
 MOST_BODY_BYTES = 14_000_000
+
+#: Most seconds until all of a body is there, and most bytes of all bodies of a process that arrive
+#: or wait for their answers.
+MOST_BODY_S = 30.0
+MOST_BODIES_BYTES = 48_000_000
 
 #: Formats that are decoded, by Pillow's names: fewer decoders are fewer ways in.
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -40,10 +48,6 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 
 #: Channel standard deviations that are divided by. Source: as for `IMAGENET_MEAN`.
 IMAGENET_STD = (0.229, 0.224, 0.225)
-
-#: Longest side of the viewed part, as a multiple of the shorter one. Without this crop, a line of a
-#: pixel by a million would become a picture of fifty billion pixels.
-LONGEST_SIDE = 32
 
 
 def _normalized_levels() -> np.ndarray:
@@ -135,7 +139,7 @@ def photo_header(content: bytes) -> Iterator[Image.Image]:
 
 
 def open_photo(content: bytes, *, least_px: int = 2 * INPUT_SIZE_PX) -> Image.Image:
-    """Return a photo's file as an RGB image, decoded no larger than it has to be.
+    """Return a photo's file as an upright RGB image, decoded no larger than it has to be.
 
     A JPEG can be decoded at a half, a quarter or an eighth of its size, in a fraction of the time
     (`draft`). Resized from twice what the model sees, photos keep their classes: of the 660
@@ -150,6 +154,8 @@ def open_photo(content: bytes, *, least_px: int = 2 * INPUT_SIZE_PX) -> Image.Im
     """
     with photo_header(content) as image:
         image.draft("RGB", (least_px, least_px))  # of a JPEG; others have none
+        if is_turned(image):
+            ImageOps.exif_transpose(image, in_place=True)
         return image.convert("RGB")
 
 
@@ -168,34 +174,31 @@ def _too_many_pixels(size: str) -> PhotoError:
     return PhotoError(413, message)
 
 
+def is_turned(image: Image.Image) -> bool:
+    """Return whether a photo's EXIF data says that it lies on its side, or is mirrored.
+
+    A camera keeps the sensor's rows as they are, and notes how it was held.
+    """
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    except Exception:  # damaged notes say nothing; the photo may be whole
+        return False
+
+
 def crop(image: Image.Image, size_px: int = INPUT_SIZE_PX) -> Image.Image:
-    """Return a picture's central square, RGB, its shorter side resized to that square's side."""
+    """Return a picture's central square, RGB, resized to a side: cut first, so that what lies
+    outside the square changes nothing in it.
+    """
     if image.mode != "RGB":
         image = image.convert("RGB")
-    image = _middle(image)
     width, height = image.size
-    shorter = min(width, height)
-    # Floor, as torchvision's Resize does, so that both recipes agree on every aspect ratio.
-    width = max(size_px, int(size_px * width / shorter))
-    height = max(size_px, int(size_px * height / shorter))
-    image = image.resize((width, height), Image.Resampling.BILINEAR)
-    left = round((width - size_px) / 2)
-    top = round((height - size_px) / 2)
-    return image.crop((left, top, left + size_px, top + size_px))
-
-
-def _middle(image: Image.Image) -> Image.Image:
-    """Return the middle of a picture that is longer than ``LONGEST_SIDE`` times its width, others
-    as they are.
-    """
-    longest = LONGEST_SIDE * min(image.size)
-    if max(image.size) <= longest:
-        return image
-    width = min(image.width, longest)
-    height = min(image.height, longest)
-    left = (image.width - width) // 2
-    top = (image.height - height) // 2
-    return image.crop((left, top, left + width, top + height))
+    side = min(width, height)
+    # As torchvision's CenterCrop does, so that both agree on every aspect ratio.
+    left = round((width - side) / 2)
+    top = round((height - side) / 2)
+    if width != height:
+        image = image.crop((left, top, left + side, top + side))
+    return image.resize((size_px, size_px), Image.Resampling.BILINEAR)
 
 
 def to_input(
@@ -220,89 +223,198 @@ def to_input(
 
 
 class Bounded:
-    """ASGI middleware: counts a body's bytes while they arrive, and answers 413 before they are
-    kept or parsed.
+    """ASGI middleware: collects a body before the app sees any of it, within bounds.
+
+    A client that sends half of a body takes no place in the app's queue then. A body has a limit of
+    bytes and of time. All bodies of the process together have one too: beyond it, the largest of
+    those that still arrive is refused, so that a small photo gets through.
     """
 
-    def __init__(self, app, most_bytes: int = MOST_BODY_BYTES, refusal=None) -> None:
+    def __init__(
+        self,
+        app,
+        most_bytes: int = MOST_BODY_BYTES,
+        refusal=None,
+        *,
+        within_s: float = MOST_BODY_S,
+        most_together: int = MOST_BODIES_BYTES,
+    ) -> None:
         """Stand before an app: ``app.add_middleware(Bounded)`` in FastAPI and Starlette.
 
         Args:
-            refusal: ASGI app that answers in its place; a sentence as JSON when None.
+            refusal: Returns the ASGI app that answers in its place, for the scope and the
+                ``PhotoError``; a sentence as JSON when None.
+            within_s: Seconds until all of a body must be there.
+            most_together: Most bytes of all bodies that arrive or wait for their answers.
         """
         self.app = app
         self.most_bytes = most_bytes
-        self.refusal = refusal or self._refuse
+        self.refusal = refusal or _sentence
+        self.within_s = within_s
+        self.most_together = most_together
+        self._bodies: set[_Body] = set()
 
     async def __call__(self, scope, receive, send) -> None:
-        """Hand a request on; for the app, a body that is too large ends as if its client had
-        disconnected.
+        """Hand a request on with its whole body, or refuse it: 413 for too many bytes, 408 where
+        they take too long, 503 where too many arrive at once.
         """
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        body = _Body(self.within_s)
+        self._bodies.add(body)
+        try:
+            await self._answer(body, scope, receive, send)
+        finally:
+            self._bodies.remove(body)
+
+    async def _answer(self, body: _Body, scope, receive, send) -> None:
+        try:
+            content = await self._collect(body, scope, receive)
+        except PhotoError as error:
+            await self.refusal(scope, error)(scope, receive, send)
+            return
+        if content is not None:
+            await self.app(scope, _first(content, receive), send)
+
+    async def _collect(self, body: _Body, scope, receive) -> bytes | None:
+        """Return all of a body; None if its client has gone."""
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        arrived_bytes = 0
-        is_answering = False
-
-        async def counted():
-            nonlocal arrived_bytes
-            if arrived_bytes > self.most_bytes:
-                return {"type": "http.disconnect"}
-            message = await receive()
-            arrived_bytes += len(message.get("body", b""))
-            return message if arrived_bytes <= self.most_bytes else {"type": "http.disconnect"}
-
-        async def sent(message):
-            nonlocal is_answering
-            # An app's reply to a client that has gone is not sent.
-            if arrived_bytes <= self.most_bytes or is_answering:
-                is_answering = True
-                await send(message)
-
         if announced.isdigit() and int(announced) > self.most_bytes:
-            arrived_bytes = int(announced)
-        else:
-            try:
-                await self.app(scope, counted, sent)
-            except Exception:
-                if arrived_bytes <= self.most_bytes or is_answering:
-                    raise
-        if arrived_bytes > self.most_bytes and not is_answering:
-            await self.refusal(scope, receive, send)
+            raise _too_many_bytes("request", self.most_bytes)
+        try:
+            async with body.clock:
+                while body.is_arriving:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return None
+                    body.take(message.get("body", b""), message.get("more_body", False))
+                    if body.size > self.most_bytes:
+                        raise _too_many_bytes("request", self.most_bytes)
+                    self._make_room()
+        except TimeoutError:
+            if not body.is_crowded_out:
+                message = f"the request was not complete within {self.within_s:g} s"
+                raise PhotoError(408, message) from None
+        if body.is_crowded_out:
+            raise PhotoError(503, "too many large requests arrive at once; send it again later")
+        return body.content()
 
-    async def _refuse(self, scope, receive, send) -> None:
-        detail = str(_too_many_bytes("request", self.most_bytes))
-        body = json.dumps({"detail": detail}).encode()
+    def _make_room(self) -> None:
+        """Give up the largest body that still arrives, if all together hold too much."""
+        if sum(body.size for body in self._bodies) > self.most_together:
+            arriving = [body for body in self._bodies if body.is_arriving]
+            if arriving:
+                max(arriving, key=lambda body: body.size).crowd_out()
+
+
+class _Body:
+    """The part of a body that is there."""
+
+    def __init__(self, within_s: float) -> None:
+        self.clock = asyncio.timeout(within_s)
+        self.is_arriving = True
+        self.is_crowded_out = False
+        self.size = 0
+        self._content = bytearray()
+
+    def take(self, piece: bytes, is_arriving: bool) -> None:
+        """Add a piece; a body that was given up takes none."""
+        if not self.is_crowded_out:
+            self._content += piece
+            self.size += len(piece)
+            self.is_arriving = is_arriving
+
+    def crowd_out(self) -> None:
+        """Give it up: its own task wakes with a TimeoutError."""
+        self.is_arriving = False
+        self.is_crowded_out = True
+        self.size = 0
+        self._content = bytearray()
+        self.clock.reschedule(0)
+
+    def content(self) -> bytes:
+        """Return it, and hold it no longer; the app does from now on."""
+        content = bytes(self._content)
+        self._content = bytearray()
+        return content
+
+
+def _first(content: bytes, receive):
+    """Return ``receive`` of ASGI that begins with a whole body."""
+    messages = [{"type": "http.request", "body": content, "more_body": False}]
+
+    async def received():
+        return messages.pop() if messages else await receive()
+
+    return received
+
+
+def _sentence(scope, error: PhotoError):
+    """Return an ASGI app that says why in JSON."""
+
+    async def refuse(scope, receive, send) -> None:
+        body = json.dumps({"detail": str(error)}).encode()
         length = str(len(body)).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", length)]
-        await send({"type": "http.response.start", "status": 413, "headers": headers})
+        await send({"type": "http.response.start", "status": error.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
+    return refuse
 
-def guard(app) -> None:
-    """Let a FastAPI app count arriving bytes (``Bounded``), and answer 422 to any body that does
-    not fit its models.
 
-    FastAPI's own reply repeats the body. ``{"image": 1e999}`` is infinite, which JSON cannot
-    express, so FastAPI alone answers 500.
+def guard(app, reply=None, *, most_bytes: int = MOST_BODY_BYTES, unfit: int = 422) -> None:
+    """Let a FastAPI app collect what arrives (``Bounded``), and refuse what does not fit its
+    models, whatever it is.
+
+    FastAPI's own reply repeats what came, and ``{"image": 1e999}`` is infinite, which no JSON can
+    repeat: a 500.
+
+    Args:
+        reply: Returns the response for a status and a sentence, which every error of the app has
+            then; FastAPI's own form when None.
+        unfit: Status for what does not fit the models.
     """
     from fastapi.exceptions import RequestValidationError
+    from starlette.exceptions import HTTPException
     from starlette.responses import JSONResponse
 
     def shown(fault: dict) -> dict:
         return {"type": fault["type"], "loc": fault["loc"], "msg": fault["msg"]}
 
-    async def unfit(request, error):
-        return JSONResponse({"detail": [shown(fault) for fault in error.errors()]}, 422)
+    async def refuse_unfit(request, error):
+        if reply is None:
+            return JSONResponse({"detail": [shown(fault) for fault in error.errors()]}, unfit)
+        return reply(unfit, "; ".join(map(_in_words, error.errors())))
 
-    app.add_middleware(Bounded)
-    app.add_exception_handler(RequestValidationError, unfit)
+    if reply is None:
+        app.add_middleware(Bounded, most_bytes)
+    else:
+
+        def refusal(scope, error):
+            return reply(error.status, str(error))
+
+        async def refuse(request, error):
+            return reply(error.status_code, str(error.detail))
+
+        async def fail(request, error):
+            return reply(500, "the service failed")
+
+        app.add_middleware(Bounded, most_bytes, refusal)
+        app.add_exception_handler(HTTPException, refuse)
+        app.add_exception_handler(Exception, fail)
+    app.add_exception_handler(RequestValidationError, refuse_unfit)
+
+
+def _in_words(fault: dict) -> str:
+    """Return what does not fit, and why."""
+    place = ".".join(map(str, fault["loc"][1:]))
+    return f"{place}: {fault['msg']}" if place else fault["msg"]
 
 
 def before_ray() -> list:
     """Return what Ray Serve's proxy puts before its applications
-    (``RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH``).
+    (``RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH``): a replica never waits for a body.
     """
     from starlette.middleware import Middleware
 

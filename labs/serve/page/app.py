@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import FastAPI, Form, Request, UploadFile
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from PIL import Image
 from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope
 
 from labs import assets
 from labs.data.dataset import iterate
@@ -69,10 +70,16 @@ def create_page(server: str, triton_model: str = "") -> FastAPI:
             request, "page.html", shown, status, headers=dict(_HEADERS)
         )
 
-    async def too_large(scope: Scope, receive: Receive, send: Send) -> None:
-        await page(Request(scope), 413, error=IN_PLAIN_WORDS[413])(scope, receive, send)
+    def refused(scope: Scope, error: PhotoError) -> HTMLResponse:
+        return page(Request(scope), error.status, error=IN_PLAIN_WORDS[error.status])
 
-    app.add_middleware(Bounded, refusal=too_large)
+    async def unread(request: Request, error: Exception) -> HTMLResponse:
+        status = error.status_code if isinstance(error, HTTPException) else 422
+        return page(request, status, error="This request cannot be read. Choose a picture.")
+
+    app.add_exception_handler(HTTPException, unread)
+    app.add_exception_handler(RequestValidationError, unread)
+    app.add_middleware(Bounded, refusal=refused)
     app.add_middleware(OwnHosts, refusal=PlainTextResponse(_WRONG_HOST, 421))
 
     @app.get("/")

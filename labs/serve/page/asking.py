@@ -9,6 +9,7 @@ import numpy as np
 
 #: A visitor's message for a refusal's status; the service's own details are for authors of clients.
 IN_PLAIN_WORDS = {
+    408: "This picture took too long to arrive. A smaller copy shows the same food.",
     413: "This picture is too large. A smaller copy shows the same food.",
     422: "This file cannot be read as a picture. Try another one: JPEG, PNG or WebP.",
     503: "Too many people are asking at this moment. Try again in a few seconds.",

@@ -100,8 +100,8 @@ print(f"{weight_count:,} weights, 4 bytes each")
 # %% [markdown]
 # ## Preprocess
 #
-# A model sees numbers, prepared as they were in its training. `crop` resizes the shorter
-# side to 224 pixels and cuts out the middle. The result has the shape (224, 224, 3): one
+# A model sees numbers, prepared as they were in its training. `crop` cuts out the middle
+# square and resizes it to 224 × 224 pixels. The result has the shape (224, 224, 3): one
 # byte each of red, green and blue per pixel. The network needs three planes of floats,
 # with the shape (3, 224, 224). For each channel, with ImageNet's mean and standard
 # deviation:
