@@ -26,6 +26,7 @@
 
 # %%
 import json
+import shutil
 import subprocess
 import time
 
@@ -40,10 +41,11 @@ from labs.display.figures import label_lines
 from labs.records.ledger import ledger
 from labs.runtimes.providers import environment, install
 from labs.widgets import run_with_progress
-from labs.workspace import programs_dir, workspace_dir
+from labs.workspace import PROJECT_DIR, programs_dir, workspace_dir
 
 folder = programs_dir() / "tokens"
 folder.mkdir(exist_ok=True)
+shutil.copy(PROJECT_DIR / "labs" / "data" / "intake.py", folder)
 
 # %% [markdown]
 # ## Predict
@@ -88,36 +90,67 @@ predict("tokens.times", sixteen=..., known=...)
 # as text, and `engine.count(prompt)` returns the number of a prompt's tokens (8,192 for
 # any longer prompt). In FastAPI, `StreamingResponse(generator, media_type=…)` sends the
 # items of a generator; `raise HTTPException(400, "…")` refuses.
+#
+# The rest of the contract is given. `guard` bounds a request's body, as in *Serve over
+# HTTP*, and every error has OpenAI's form. `Ask` refuses what the app does not honour,
+# such as `stop` or another model: a client that asked for it must not believe that it
+# got it. `/health` answers while the model is busy.
 
 # %% question="tokens.app"
 # %%writefile {folder}/app.py
 import json
 import time
 import uuid
+from typing import Literal
 
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import BaseModel, Field
+from intake import guard
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 from labs.deeper.tokens.engine import engine
 
 app = FastAPI()
 
 
+def openai_error(status, message):
+    """Return an error in the form that OpenAI's clients expect."""
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    fields = {"message": message, "type": kind, "param": None, "code": None}
+    return JSONResponse({"error": fields}, status)
+
+
+guard(app, openai_error, most_bytes=1_000_000, unfit=400)
+
+
 class Ask(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = engine.model
     prompt: str
-    max_tokens: int = Field(16, ge=1, le=256)
+    max_tokens: int = Field(
+        16,
+        ge=1,
+        le=256,
+        validation_alias=AliasChoices("max_tokens", "max_completion_tokens"),
+    )
+    n: Literal[1] = 1
     stream: bool = False
     stream_options: dict = {}
     # vLLM's: go on to max_tokens, also where the model would stop.
     ignore_eos: bool = False
 
+    @field_validator("model")
+    @classmethod
+    def is_here(cls, name):
+        if name != engine.model:
+            raise HTTPException(404, f"There is no model {name!r}.")
+        return name
 
-@app.exception_handler(HTTPException)
-async def refuse(_, error):
-    """Return an error in the form that OpenAI's clients expect."""
-    fields = {"message": error.detail, "type": "invalid_request_error"}
-    return JSONResponse({"error": fields}, error.status_code)
+
+@app.get("/health")
+async def health():
+    return {"status": "ok"}
 
 
 @app.get("/v1/models")
@@ -189,14 +222,21 @@ check("tokens.app", folder / "app.py")
 # %%
 # %%writefile {folder}/chat.py
 import json
+from typing import Literal
 
 from app import Ask, app, complete, engine
 from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+
+class Message(BaseModel):
+    role: Literal["system", "user", "assistant"]
+    content: str
 
 
 class Chat(Ask):
-    prompt: str = ""
-    messages: list[dict[str, str]]
+    prompt: Literal[""] = ""
+    messages: list[Message]
 
 
 def as_chat(reply, name):
@@ -211,7 +251,7 @@ def as_chat(reply, name):
 
 @app.post("/v1/chat/completions")
 async def chat(ask: Chat):
-    ask.prompt = engine.chat(ask.messages)
+    ask.prompt = engine.chat([message.model_dump() for message in ask.messages])
     answer = await complete(ask)
     if not ask.stream:
         return as_chat(answer, "message")

@@ -4,7 +4,7 @@ from typing import Any
 
 import fastapi  # noqa: F401 - before the app's own time begins
 
-from labs.judge.inside.apps import served
+from labs.judge.inside.apps import INTAKE, served
 from labs.judge.inside.wire import Ask, Wire, load, module
 
 #: Tokens that a prompt and its answer may have together, of the engine that stands outside.
@@ -38,4 +38,5 @@ def stream(wire: Wire, path: str) -> Ask:
                 yield word
 
     module("labs.deeper.tokens.engine", engine=Engine())
+    load(INTAKE, "intake")
     return served(wire, load(path, "app").app, pieces=True)

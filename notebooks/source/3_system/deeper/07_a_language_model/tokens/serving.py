@@ -33,7 +33,7 @@ def start(
     on_wait = part(on_progress, 0.6, 1.0)
     return running.wait_until_ready(
         service,
-        path="/openapi.json",
+        path="/health",
         within_s=180.0,
         on_progress=lambda done, _: on_wait(done, "loading the model"),
     )
