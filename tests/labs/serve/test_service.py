@@ -4,7 +4,6 @@ counted.
 
 import base64
 import io
-import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -105,32 +104,6 @@ def test_replies_are_counted_by_path_and_status(service: Service):
     assert 'status="500"' not in counted
     assert "serving_in_flight 0.0" in counted
     assert "Traceback" not in service.log(100_000)
-
-
-def test_a_stop_finishes_what_was_started(onnx_path):
-    """SIGTERM in mid-request: accepted requests get their answers, later ones get no connection."""
-    large = encoded("JPEG", (4000, 3000), quality=30)
-    replies = []
-    with start(MODEL=onnx_path) as service:
-        wait_until_ready(service)
-
-        def send() -> None:
-            replies.append(predict_raw(service.url, large))
-
-        def all_are_taken() -> bool:
-            return "serving_in_flight 12.0" in httpx.get(f"{service.url}/metrics").text
-
-        senders = [threading.Thread(target=send) for _ in range(12)]
-        for sender in senders:
-            sender.start()
-        while not all_are_taken() and len(replies) < 3:
-            time.sleep(0.01)
-        service.stop()
-        for sender in senders:
-            sender.join()
-    assert [reply.status_code for reply in replies] == [200] * 12
-    with pytest.raises(httpx.ConnectError):
-        predict_raw(service.url, large)
 
 
 def test_who_comes_before_the_model_is_loaded_waits_at_the_door(onnx_path):

@@ -398,6 +398,9 @@ for server in (page, service, eager):
 #
 # **Try it yourself**
 #
+# - Attack your service: start it again, and run `python -m labs.serve.contract ADDRESS` in
+#   a terminal. It prints what your service held: bad, slow, half-sent and huge bodies,
+#   old clients, and more. Which row falls without `guard(app)`?
 # - To run on another machine, the service becomes a container image. Write its
 #   `Dockerfile` and a `compose.yaml`: publish the port on 127.0.0.1 only, mount the model
 #   read-only, and use `/healthz` as the health check.

@@ -1,0 +1,48 @@
+"""The course's own service, and its page, under the contract."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from labs.machine.fingerprint import usable_cpu_count
+from labs.serve.contract.cases import Serve, Target
+from labs.serve.contract.interface import page, photos
+from labs.serve.models import fp32_model
+from labs.serve.running import PAGE, start, wait_until_ready
+
+
+@contextlib.contextmanager
+def serve_fastapi() -> Iterator[Target]:
+    """Yield the course's service, two processes of it: one alone has nobody who looks after it."""
+    variables: dict[str, Any] = {"MODEL": fp32_model(), "WORKERS": usable_cpu_count()}
+    variables |= {"MAY_WAIT": 64, "WEB_CONCURRENCY": 2}
+    with _folder() as folder, start(log_path=folder / "log", **variables) as service:
+        wait_until_ready(service)
+        yield Target(service.url, photos(), (service.pid,))
+
+
+@contextlib.contextmanager
+def serve_page() -> Iterator[Target]:
+    """Yield GourmetGram's page before the course's service."""
+    with serve_fastapi() as target, _folder() as folder:
+        variables: dict[str, Any] = {"PAGE_SERVER": target.url, "WEB_CONCURRENCY": 2}
+        with start(PAGE, log_path=folder / "log", **variables) as shown:
+            wait_until_ready(shown)
+            yield Target(shown.url, page(), (shown.pid,))
+
+
+def _folder() -> contextlib.AbstractContextManager[Path]:
+    """Return a folder for a log, which goes with its service."""
+    return _as_path(tempfile.TemporaryDirectory(prefix="contract-"))
+
+
+@contextlib.contextmanager
+def _as_path(folder: tempfile.TemporaryDirectory) -> Iterator[Path]:
+    with folder as name:
+        yield Path(name)
+
+
+#: Those that need no deep dive, by the names that the command takes.
+SERVICES: dict[str, Serve] = {"fastapi": serve_fastapi, "page": serve_page}

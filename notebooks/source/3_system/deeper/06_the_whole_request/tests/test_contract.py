@@ -1,0 +1,25 @@
+"""Ray Serve under the contract; the table is printed with ``-rP``."""
+
+from pathlib import Path
+
+import pytest
+
+from labs.deeper.whole.contract import SERVICES
+from labs.serve.contract.cases import rows
+from labs.serve.models import fp32_model
+from labs.workspace import WORKSPACE_VARIABLE
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_ray_serve_holds_every_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Half-sent bodies too, since its proxy collects a body before a replica hears of it."""
+    model = fp32_model()
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path))
+    monkeypatch.setattr("labs.deeper.whole.contract.fp32_model", lambda: model)
+    fell = []
+    for row in rows(SERVICES["ray"]):
+        print(f"{row.case:<22}{row.verdict:<11}{row.seen}")
+        if row.held is not True:
+            fell.append(row)
+    assert fell == []
