@@ -80,7 +80,7 @@ async def act(server_id: str, request: Request, response: Response) -> Any:
     server = own(request, "server", server_id)
     name = next(iter(await body_of(request)), "")
     if name not in _ACTIONS:
-        message = f"The action {name!r} of a server is not rehearsed."
+        message = f"The action {name} of a server is not rehearsed."
         raise refusals.nova(400, message)
     response.status_code = 202
     return await _ACTIONS[name](request, server)

@@ -98,7 +98,7 @@ refused(
     number,
     "mine",
 )
-refused("The action os-stop of a server is not rehearsed", chi.nova().servers.stop, number)
+refused("The action lock of a server is not rehearsed", chi.nova().servers.lock, number)
 refused(
     "os-volume_attachments is not rehearsed", chi.nova().volumes.create_server_volume, number, "v"
 )
