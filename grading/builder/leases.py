@@ -47,13 +47,20 @@ def lease_question(
     other_type = (
         f"This lease holds {{kind}}, which is none of the planner's machines for this part. {undo}"
     )
-    two_blocks = f"It begins at {{begins}} and not at a full hour, so it takes two blocks. {undo}"
+    two_blocks = (
+        f"It begins at {{begins}} and not at a full or half hour, so it takes two blocks. {undo}"
+    )
+    half_past_minute = (end_minute + 30) % 60
+    ends = (
+        f"A block that begins at a full hour ends at :{end_minute}, and one that begins at half "
+        f"past at :{half_past_minute}."
+    )
     full_hour = (
         f"It ends at {{ends}}, so the {machine} is not ready when the next lease begins. "
-        f"A block ends at :{end_minute}. {undo}"
+        f"{ends} {undo}"
     )
     other_end = (
-        f"It ends at {{ends}}, and a block ends at :{end_minute}. Was it made with `duration`? "
+        f"It lasts from {{begins}} to {{ends}}. {ends} Was it made with `duration`? "
         "python-chi counts a duration from now, whatever the start is; "
         f"`end_date=block.end` gives the end itself. {undo}"
     )
@@ -66,7 +73,7 @@ def lease_question(
         ("status", not_("ERROR"), failed),
         ("by_name", True, any_of_a_type),
         ("kind", one_of(*types), other_type),
-        ("begins_minute", 0, two_blocks),
+        ("begins_minute", one_of(0, 30), two_blocks),
         ("ends_minute", not_(0), full_hour),
         ("ends_minute", end_minute, other_end),
         ("minutes", at_most(longest_min), too_long),

@@ -3,6 +3,7 @@ faults.
 """
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated
@@ -18,13 +19,15 @@ from labs.terminal import PART
 from provisioning import lab
 from provisioning.classroom import leases
 from provisioning.classroom.plan import ClassPlan, Wish, make_plan, plan_text, read_plan, write_all
-from provisioning.planning.blocks import calendars_of
+from provisioning.planning.blocks import BLOCK_STEP, calendars_of
 from provisioning.planning.lessons import block_of
 from provisioning.planning.zones import find_zone, keep_zone
 from provisioning.setup.release import GRACE, sweep
 from provisioning.testbed.silent import Silent
 from provisioning.testbed.surroundings import site_clock
 
+#: From one beginning of a block to the next: the lessons' checks accept full and half hours.
+_STEPS_MIN = (30, 60)
 #: Recommended room in a block, as a multiple of the planned time, because something goes wrong.
 _SPARE = 1.5
 
@@ -66,6 +69,9 @@ def plan_class(
         list[str] | None, typer.Option(help="Weekday, such as tue; repeatable. All when left out.")
     ] = None,
     hours: Annotated[str, typer.Option(help="Hours of the day in which blocks may lie.")] = "0-24",
+    every: Annotated[
+        int, typer.Option(help="Minutes from one beginning to the next: 30, or 60 for full hours.")
+    ] = BLOCK_STEP // timedelta(minutes=1),
     type_name: Annotated[list[str] | None, _TYPES] = None,
     zone: Annotated[str | None, _ZONE] = None,
     placeholder: Annotated[str, _PLACEHOLDER] = "",
@@ -93,8 +99,11 @@ def plan_class(
             "little for what goes wrong: ask for longer ones in "
             f"{PATH.name} (block = {spec.hours + 1})"
         )
+    if every not in _STEPS_MIN:
+        raise ValueError(f"blocks begin every 30 or 60 minutes, and not every {every}")
     latest = until or _due(spec, local)
     wish = _wish(begin, latest, day or [], hours, local, now)
+    wish = replace(wish, step=timedelta(minutes=every))
     students = read_roster(roster, assignment().course.time_zone)
     plan = _plan(spec, students, wish, type_name or [], placeholder)
     typer.echo(plan_text(plan))
@@ -234,7 +243,7 @@ def move_lease(
     part: PART,
     student: Annotated[str, _STUDENT],
     to: Annotated[
-        datetime, typer.Option(help="Beginning of the new block, a full hour in the zone.")
+        datetime, typer.Option(help="Beginning of the new block, a full or half hour in the zone.")
     ],
     zone: Annotated[str | None, _ZONE] = None,
 ) -> None:
@@ -243,8 +252,10 @@ def move_lease(
     local = _zone(zone)
     start = to.replace(tzinfo=local)
     start_utc = start.astimezone(UTC)
-    if start_utc.minute or start.second:
-        raise ValueError(f"{start:%H:%M %Z} is {start_utc:%H:%M} UTC, and blocks begin on the hour")
+    if start_utc.minute not in (0, 30) or start.second:
+        raise ValueError(
+            f"{start:%H:%M %Z} is {start_utc:%H:%M} UTC, and blocks begin at full and half hours"
+        )
     option, machine, lease = leases.move(lab.open_testbed, spec, short_name(student), start)
     begins = lease.start.astimezone(local)
     moved = f"{lease.name} is on {machine} ({option.name}), {begins:%a %d %b %H:%M %Z}."

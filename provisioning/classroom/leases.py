@@ -194,7 +194,7 @@ def extend(testbed_for: TestbedFor, part: Part, student: str, hours: float) -> L
 def move(
     testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime
 ) -> tuple[SiteOption, str, Lease]:
-    """Give a student another block, from a full hour on, for the lease; return its option, its
+    """Give a student another block for the lease; return its option, its
     machine and its lease.
 
     The new lease is made first: if that fails, the student keeps the old one.

@@ -18,7 +18,7 @@ from pathlib import Path
 from labs.course.roster import DAY_ENDS, RosterError, Student, read_text, short_name
 from labs.sites.spec import NAME_PREFIX, PartSpec, SiteOption, resource_name
 from provisioning.classroom.seating import MachineGroup, Span, all_fit, seat_all
-from provisioning.planning.blocks import HOUR, Block, block_end, is_free
+from provisioning.planning.blocks import BLOCK_STEP, HOUR, Block, block_end, is_free
 from provisioning.planning.booking import calendar_file
 from provisioning.testbed import Booking, Lease, Resource
 
@@ -47,6 +47,8 @@ class Wish:
     day_ends: time = DAY_ENDS
     #: Local weekdays on which a block may begin, 0 for Monday; all when empty.
     weekdays: frozenset[int] = frozenset()
+    #: Blocks begin at multiples of this, counted from a full hour of UTC.
+    step: timedelta = BLOCK_STEP
 
     def allows(self, start: datetime, end: datetime) -> bool:
         """Return whether a block is allowed there."""
@@ -162,7 +164,7 @@ def make_plan(
         if block:
             seats[student.name] = _seat(student, block, wish)
         else:
-            without[student.name] = _reason(times, groups)
+            without[student.name] = request.reason(student, times, groups)
         if times:
             able.append(student)
     would_do: tuple[str, ...] = ()
@@ -274,25 +276,65 @@ class _Request:
         return max(self.wish.latest, student.due or self.wish.latest)
 
     def _spans(self, hours: int, end_minute: int, latest: datetime) -> list[Span]:
-        """Return the blocks in which the class may work, each from a full hour of UTC.
+        """Return the blocks in which the class may work, each from a step of the wish on.
 
-        A class shares the machines, and zones with a half hour must meet the same hours.
+        Steps are counted in UTC: a class shares the machines, and students in all zones must meet
+        the same beginnings.
         """
         wish = replace(self.wish, latest=latest)
         spans = []
-        start = _full_hour_from(wish.earliest)
+        start = _first_beginning(wish.earliest, wish.step)
         while start < latest:
             end = block_end(start, hours, end_minute)
             if wish.allows(start, end):
                 spans.append((start, end))
-            start += HOUR
+            start += wish.step
         return spans
 
+    def reason(
+        self, student: Student, times: Mapping[Span, float], groups: Sequence[MachineGroup]
+    ) -> str:
+        """Return why a student has no block.
 
-def _full_hour_from(moment: datetime) -> datetime:
-    """Return the first full hour of UTC at or after a moment."""
+        Args:
+            times: the blocks to which the student can come.
+            groups: machines in service, each with the blocks for which it is free.
+        """
+        if not groups:
+            return "no machine is in service"
+        if not times:
+            return self._why_no_time(student)
+        if any(span in times for group in groups for span in group.spans):
+            return "every block that fits is needed by others"
+        return "others have booked every machine at the times that fit"
+
+    def _why_no_time(self, student: Student) -> str:
+        """Return why no block fits a student, whatever is booked."""
+        hours = student.hours or self.spec.hours
+        latest = self._latest(student)
+        spans: list[Span] = []
+        for end_minute in {option.end_minute for option in self.calendars}:
+            spans += self._spans(hours, end_minute, latest)
+        if not spans:
+            until = latest.astimezone(self.wish.zone)
+            return (
+                f"no block of {hours} h fits into the days and hours that are allowed until "
+                f"{until:%a %d %b %H:%M}"
+            )
+        beginning = "full hour" if self.wish.step == HOUR else "full or half hour"
+        return (
+            f"cannot come to any block of {hours} h from a {beginning} on, of the days and hours "
+            "that are allowed"
+        )
+
+
+def _first_beginning(moment: datetime, step: timedelta) -> datetime:
+    """Return the first multiple of a step, counted from a full hour of UTC, at or after a
+    moment.
+    """
     hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    return hour if hour == moment else hour + HOUR
+    steps = -((hour - moment) // step)
+    return hour + steps * step
 
 
 def _names_by_bookings(resources: Iterable[Resource]) -> dict[tuple[Booking, ...], list[str]]:
@@ -303,14 +345,6 @@ def _names_by_bookings(resources: Iterable[Resource]) -> dict[tuple[Booking, ...
             bookings = sorted(resource.bookings, key=lambda booking: (booking.start, booking.end))
             names.setdefault(tuple(bookings), []).append(resource.name)
     return names
-
-
-def _reason(times: Mapping[Span, float], groups: Iterable[MachineGroup]) -> str:
-    if not times:
-        return "cannot come to any block of the days and hours that are allowed"
-    if any(span in times for group in groups for span in group.spans):
-        return "every block that fits is needed by others"
-    return "others have booked every machine at the times that fit"
 
 
 def _seat(student: Student, block: Block, wish: Wish, *, reserved: bool = False) -> Seat:

@@ -1,6 +1,6 @@
 """Seats as an integer program: the most students, and the best such plan.
 
-A block may begin at every full hour from which a machine is free for the whole block. Machines with
+A block may begin at every time of the plan from which a machine is free for the whole block. Machines with
 equal calendars form a group, and students with equal times and wishes form a kind. The unknowns are
 two numbers for each time: how many students of a kind begin, and how many machines of a group.
 Given whole numbers of machines, the students are a transportation problem, whose best solution
@@ -8,6 +8,7 @@ consists of whole numbers. So only the machines are constrained to whole numbers
 afterwards.
 """
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from datetime import datetime
 import numpy as np
 
 from labs.sites.spec import SiteOption
-from provisioning.planning.blocks import HOUR, Block
+from provisioning.planning.blocks import Block
 
 #: A block's beginning and end, with time zone UTC.
 Span = tuple[datetime, datetime]
@@ -47,8 +48,10 @@ class _Program:
         self.offers: list[tuple[MachineGroup, Span]] = []
         for group in groups:
             self.offers += [(group, span) for span in group.spans if span in wanted]
+        beginnings = sorted({start for _, (start, _) in self.offers})
         # Three kinds of rows: of a kind no more begin than there are; at a time as many machines
-        # begin as students; in an hour no more of a group are taken than it has.
+        # begin as students; no more of a group are taken at a time than it has. Blocks that overlap
+        # all overlap where the last of them begins, so only beginnings are looked at.
         bounds: dict[tuple, float] = {}
         entries: list[tuple[tuple, int, float]] = []
         for number, (kind, count) in enumerate(kinds.items()):
@@ -63,11 +66,12 @@ class _Program:
         self.students = len(self.costs)
         for column, (group, (start, end)) in enumerate(self.offers, self.students):
             entries.append((("span", start, end), column, -1))
-            hour = start
-            while hour < end:
-                entries.append(((group.option.name, group.machines, hour), column, 1))
-                bounds[group.option.name, group.machines, hour] = len(group.machines)
-                hour += HOUR
+            first = bisect_left(beginnings, start)
+            last = bisect_left(beginnings, end)
+            for moment in beginnings[first:last]:
+                row = (group.option.name, group.machines, moment)
+                entries.append((row, column, 1))
+                bounds[row] = len(group.machines)
         rows = {row: number for number, row in enumerate(bounds)}
         self._rows = [(rows[row], column, value) for row, column, value in entries]
         self._upper = list(bounds.values())

@@ -15,6 +15,8 @@ from provisioning.testbed import Booking, Resource, Testbed
 from provisioning.testbed.silent import Silent
 
 HOUR = timedelta(hours=1)
+#: Between two beginnings of a class's blocks; a student's own calendar shows full hours.
+BLOCK_STEP = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,9 @@ class Block:
     option: SiteOption
     #: Name of the node or device.
     resource: str
-    #: Beginning, a full hour, with time zone UTC.
+    #: Beginning, a full or half hour, with time zone UTC.
     start: datetime
-    #: End at the option's end minute, with time zone UTC.
+    #: End some minutes before another full or half hour, with time zone UTC.
     end: datetime
 
     def local(self, zone: tzinfo) -> str:
@@ -166,8 +168,7 @@ def free_resources(resources: Iterable[Resource], start: datetime, end: datetime
 
 
 def block_end(start: datetime, hours: int, end_minute: int) -> datetime:
-    """Return the end of a block that begins at a full hour: the last minutes stay free for the next
-    one's set-up.
+    """Return the end of a block: the last minutes stay free for the next one's set-up.
 
     Back-to-back leases race: the next lease's start may come before the node of this one is free
     again.

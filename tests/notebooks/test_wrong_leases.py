@@ -190,10 +190,10 @@ LEASES = {
         "node_name=other",
         "which is none of the planner's machines",
     ),
-    "it begins at half past": (
+    "it begins at ten past": (
         "start_date=block.start",
-        "start_date=block.start + half",
-        "not at a full hour",
+        "start_date=block.start + ten",
+        "not at a full or half hour",
     ),
     "it ends at a full hour": (
         "end_date=block.end",

@@ -32,7 +32,8 @@ def lease(records: Records, part: str) -> dict:
         "begins": f"{start:%H:%M}",
         "begins_minute": start.minute,
         "ends": f"{end:%H:%M}",
-        "ends_minute": end.minute,
+        # Of the block's own last hour, which a block from a half hour on begins at half past.
+        "ends_minute": int(minutes) % 60,
         "minutes": minutes,
         "of_this_name": seen["of_this_name"],
     }

@@ -92,7 +92,7 @@ def test_a_class_from_roster_to_leases_and_back(run, roster, tmp_path):
     assert re.search(
         r"serve-model-s7-uni-edu is on .* 09:00 C[DS]T\.", run(*move, f"{local(7)} 09:00:00")
     )
-    assert "blocks begin on the hour" in run(*move, f"{local(7)} 09:30:00", code=1)
+    assert "begin at full and half hours" in run(*move, f"{local(7)} 09:20:00", code=1)
 
     extend = ("extend", "model", "s7@uni.edu", "--zone", "UTC", "--hours")
     too_early = run(*extend, "0.1", code=1)
