@@ -140,7 +140,7 @@ THREE = "every block that fits is needed by others"
             ["2 more of A100 40 GB"],
         ),
         ({FIRST: nodes("a", "b")}, "Mon", "cannot come to any block of 3 h from a full or", []),
-        ({FIRST: []}, "", "no machine is in service", ["4 more of A100 40 GB"]),
+        ({FIRST: []}, "", "no machine is in service", ["2 more of A100 40 GB"]),
     ],
 )
 def test_who_is_left_out_reads_why_and_what_would_do(calendars, cannot, why, would_do):
