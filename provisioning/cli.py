@@ -14,6 +14,7 @@ from labs.sites.spec import PARTS, Part, load_spec, resource_name
 from labs.terminal import PART
 from provisioning import lab
 from provisioning.lab.proof import prove, recorded
+from provisioning.own.look import inspect, name_machine
 from provisioning.planning.blocks import local_span
 from provisioning.planning.chooser import PAGES, Chooser
 from provisioning.planning.zones import find_zone
@@ -124,13 +125,32 @@ def up(
     record: Annotated[
         bool, typer.Option("--record", help="Keep in what forms the site answers, without values.")
     ] = False,
+    node: Annotated[
+        str | None,
+        typer.Option(help="A machine of your own: user@host or user@host:port. It needs no lease."),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", help="File of the private key, with --node.")
+    ] = None,
 ) -> None:
     """Bring the part's machine up. Run it again to resume."""
+    if node is not None:
+        _name_own(part, node, key or "")
     if not record:
         return _bring_up(part)
     with recorded(part) as path:
         typer.echo(f"The forms of the site's answers will be in {path}.")
         return _bring_up(part)
+
+
+def _name_own(part: Part, node: str, key: str) -> None:
+    """Look at a machine of one's own, say what will be made there, and take it for the part."""
+    inspection = inspect(part, node, key)
+    typer.echo(inspection.text())
+    if inspection.lacking():
+        typer.echo("Nothing was changed on it.")
+        raise typer.Exit(1)
+    name_machine(inspection, key)
 
 
 def _bring_up(part: Part) -> None:
@@ -145,7 +165,7 @@ def _bring_up(part: Part) -> None:
     if run.failures:
         typer.echo(f"`{msl(f'lease proof {part}')}` writes down how far it came, and names nobody.")
         raise typer.Exit(1)
-    if not option.seen_s:
+    if not option.seen_s and option.resource != "own":
         typer.echo(
             f"Nobody has sent a proof of such a machine: {msl(f'lease proof {part}')} writes one."
         )
@@ -221,7 +241,7 @@ def release(
     if pull_first:
         typer.echo(f"home: {lab.pull(part)}")
     silent = Silent()
-    for site in lab.sites_of(part):
+    for site in lab.places_of(part):
         with silent.at(site):
             testbed = lab.open_testbed(site)
             for line in lab.give_back(part, testbed, keep_lease=keep_lease, discard=discard):
@@ -242,7 +262,7 @@ def sweep(
     silent = Silent()
     leftovers: list[held.Leftover] = []
     lines: list[str] = []
-    for site in dict.fromkeys(site for part in PARTS for site in lab.sites_of(part)):
+    for site in dict.fromkeys(site for part in PARTS for site in lab.places_of(part)):
         with silent.at(site):
             testbed = lab.open_testbed(site)
             site_leftovers = held.survey(testbed, now, owner)

@@ -31,8 +31,9 @@ class SiteOption:
     name: str
     #: Site's name, such as ``CHI@TACC``.
     site: str
-    #: The reserved resource: a bare-metal node, an edge device, or a virtual machine's flavor.
-    resource: Literal["node", "device", "flavor"]
+    #: The reserved resource: a bare-metal node, an edge device, or a virtual machine's flavor; or
+    #: ``own`` for a machine that nobody has to reserve.
+    resource: Literal["node", "device", "flavor", "own"]
     #: Node type, device machine name or flavor name.
     type: str
     #: Disk image of the server, or image reference of the container.
@@ -60,6 +61,27 @@ class SiteOption:
     def is_edge(self) -> bool:
         """True when the machine is a container on a device, reached without SSH."""
         return self.resource == "device"
+
+
+#: Name of the place that holds students' own machines.
+OWN_SITE = "own machine"
+
+
+def own_option(machine: str, hardware: str) -> SiteOption:
+    """Return the option of a machine that was named, by its folder of packages and its hardware."""
+    return SiteOption(
+        name="your own machine",
+        site=OWN_SITE,
+        resource="own",
+        type="own",
+        image="",
+        machine=machine,
+        hardware=hardware,
+        boot_s=5.0,
+        boot_timeout_s=120.0,
+        end_minute=0,
+        changes="What you measure is true of this machine; the lessons' figures are of others.",
+    )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from provisioning.setup.jobs import script
@@ -50,7 +50,7 @@ class SshShell:
         with self._connection() as connection:
             # Not the login shell's choice: the scripts are sh, whatever the account has.
             result = connection.run(
-                f"sh -c {shlex.quote(command)}",
+                f"sh -c {shlex.quote(self._way.inside(command))}",
                 timeout=timeout_s,
                 hide=False,
                 warn=True,
@@ -65,22 +65,26 @@ class SshShell:
 
     def put(self, source: Path, target: str) -> None:
         with self._connection() as connection:
-            connection.put(str(source), target)
+            # A relative path is below the account's home, where SFTP begins.
+            connection.put(str(source), str(PurePosixPath(self._way.folder, target)))
 
     @contextmanager
     def _connection(self) -> Iterator[Any]:
         from fabric import Connection
-        from paramiko import AutoAddPolicy
+        from paramiko import AutoAddPolicy, RejectPolicy
 
-        host = self._way.host
-        key = {"key_filename": self._way.key} if self._way.key else {}
+        way = self._way
+        host = way.host
+        key = {"key_filename": way.key} if way.key else {}
         opened = False
         try:
             with Connection(
-                host, user=self._way.user, connect_timeout=20, connect_kwargs=key
+                host, user=way.user, port=way.port, connect_timeout=20, connect_kwargs=key
             ) as connection:
-                # Addresses go from lease to lease, so an unknown host key is the rule: accept it.
-                connection.client.set_missing_host_key_policy(AutoAddPolicy)
+                policy = RejectPolicy if way.known_hosts else AutoAddPolicy
+                connection.client.set_missing_host_key_policy(policy)
+                if way.known_hosts and Path(way.known_hosts).exists():
+                    connection.client.load_host_keys(way.known_hosts)
                 connection.open()
                 opened = True
                 yield connection
@@ -88,6 +92,8 @@ class SshShell:
             raise
         except Exception as error:
             name = type(error).__name__
+            if name == "BadHostKeyException" or "not found in known_hosts" in str(error):
+                raise errors.HostKeyError(f"{host}: {error}") from error
             if name in {
                 "AuthenticationException",
                 "PasswordRequiredException",

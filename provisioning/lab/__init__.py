@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from labs.sites.spec import Part, SiteOption, load_spec, resource_name
+from labs.sites.spec import OWN_SITE, Part, SiteOption, load_spec, resource_name
 from provisioning.chameleon.shells import SshShell
+from provisioning.own.place import OwnPlace, own_options
 from provisioning.setup import transfer
 from provisioning.setup.context import Settings, pick_lease
 from provisioning.setup.reach import Reached, Tunnel, at_address, container_token
@@ -37,6 +38,8 @@ def open_testbed(site: str) -> Testbed:
     Raises:
         NoCredentialsError: there are no credentials for the sign-in.
     """
+    if site == OWN_SITE:
+        return OwnPlace()
     # Chameleon's Jupyter, an openrc and a rehearsal all set one of these; python-chi can also ask a
     # browser.
     asks_a_browser = getattr(sys.modules.get("chi.context"), "_device_auth", False)
@@ -72,8 +75,13 @@ def find_option(testbed_for: Callable[[str], Testbed], part: Part, name: str) ->
     raises.
     """
     testbed, lease = find_lease(testbed_for, part, name)
-    options = [option for option in load_spec(part).options if option.site == testbed.site]
-    return option_of(lease, options, testbed)
+    return option_of(lease, options_at(part, testbed.site), testbed)
+
+
+def options_at(part: Part, site: str) -> list[SiteOption]:
+    """Return the kinds of machines on which a part runs at a site, or the student's own one."""
+    options = [*own_options(part), *load_spec(part).options]
+    return [option for option in options if option.site == site]
 
 
 def find_lease(
@@ -90,7 +98,7 @@ def find_lease(
             be there.
     """
     silent = Silent()
-    sites = sites_of(part)
+    sites = places_of(part)
     for site in sites:
         with silent.at(site):
             testbed = testbed_for(site)
@@ -105,6 +113,13 @@ def find_lease(
 def sites_of(part: Part) -> list[str]:
     """Return the sites of a part's options."""
     return list(dict.fromkeys(option.site for option in load_spec(part).options))
+
+
+def places_of(part: Part) -> list[str]:
+    """Return where the student's lease of a part may be: the sites of its options, unless the
+    student has named a machine of their own.
+    """
+    return [OWN_SITE] if own_options(part) else sites_of(part)
 
 
 def option_of(lease: Lease, options: list[SiteOption], testbed: Testbed) -> SiteOption:
@@ -290,7 +305,7 @@ def running(part: Part, testbed: Testbed | None) -> tuple[Testbed, Machine]:
     """
     name = resource_name(part)
     silent = Silent()
-    sites = [testbed.site] if testbed is not None else sites_of(part)
+    sites = [testbed.site] if testbed is not None else places_of(part)
     for site in sites:
         with silent.at(site):
             site_testbed = testbed or open_testbed(site)
@@ -346,7 +361,7 @@ def _require_home(part: Part, testbed: Testbed, record: Record) -> None:
         left = transfer.only_there(site.shell(machine), transfer.Home.of_course(ROOT), known)
     except errors.LeaseMissingError:
         return  # nothing runs, so nothing is on it
-    except (errors.NotReachableError, errors.NoKeyError) as error:
+    except (errors.NotReachableError, errors.NoKeyError, errors.CommandFailedError) as error:
         if record.about and record.step("work").state != "done":
             return  # the set-up has never reached it, so nothing of the student's can be on it
         raise errors.NotHomeError(

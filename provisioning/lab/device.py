@@ -252,7 +252,7 @@ def open_device() -> Device:
     """
     if on_the_device() and not lab.rehearsing():
         return Device(HereShell(), "this device")
-    site = load_spec("edge").options[0].site
+    site = lab.places_of("edge")[0]
     try:
         return _opened("edge", lab.open_testbed(site), poll_s=2.0)
     except errors.LeaseMissingError:

@@ -8,8 +8,8 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from labs.sites.spec import Part, load_spec, resource_name
-from provisioning.lab import reserved_option
+from labs.sites.spec import Part, resource_name
+from provisioning.lab import options_at, reserved_option
 from provisioning.setup.context import pick_lease
 from provisioning.setup.record import Record, StepRecord
 from provisioning.setup.release import held_by
@@ -35,7 +35,7 @@ def of_lease(testbed: Testbed, part: Part) -> dict[str, Any]:
             way_out="If it has another name, delete it by its `delete()`, then reserve under the "
             f"name {name!r}.",
         )
-    options = [option for option in load_spec(part).options if option.site == testbed.site]
+    options = options_at(part, testbed.site)
     option = reserved_option(lease, options, testbed) if lease.node else None
     statuses = [other.status for other in leases if other.name == name]
     return {

@@ -208,6 +208,9 @@ def _machine(run: SetupRun, names: dict[str, str]) -> Any:
         if machine.name == name:
             names |= dict.fromkeys([machine.id], "(machine)")
             names |= dict.fromkeys(machine.addresses, "(address)")
+            way = run.testbed.way(machine)
+            if way is not None:
+                names[way.user] = "(user)"
             return machine
     raise ServiceBusyError("there is no machine")
 

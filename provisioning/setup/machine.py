@@ -6,16 +6,23 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+from labs.sites.spec import OWN_SITE
 from provisioning.setup.context import StepContext
 from provisioning.setup.reach import ports_of
 from provisioning.testbed import Address, Lease, Machine, errors
 
-RESOURCE_TYPES = {"node": "physical:host", "device": "device", "flavor": "flavor:instance"}
+RESOURCE_TYPES = {
+    "node": "physical:host",
+    "device": "device",
+    "flavor": "flavor:instance",
+    "own": OWN_SITE,
+}
 #: Known boot times of each; a wait of this length is normal.
 _BOOTS = {
     "node": "bare metal boots in 10 to 30 minutes",
     "device": "some minutes",
     "flavor": "some minutes",
+    "own": "no time",
 }
 
 

@@ -23,7 +23,7 @@ from labs.course.lessons import Lesson, lessons
 from labs.shell import python
 from labs.sites.spec import NUMBERS, Part
 from provisioning.testbed import Shell, Way
-from provisioning.testbed.errors import NoKeyError, NotReachableError
+from provisioning.testbed.errors import HostKeyError, NoKeyError, NotReachableError
 
 #: Port of Jupyter on the machine.
 JUPYTER_PORT = 8888
@@ -33,17 +33,14 @@ OFFSET = 10_000
 
 _HERE = "http://127.0.0.1:"
 
-#: OpenSSH's options for a tunnel. Addresses go from lease to lease, so an unknown host key is the
-#: rule. ssh looks every 15 s whether the other side is still there, and does not ask for a
-#: passphrase without a terminal.
+#: OpenSSH's options for a tunnel. ssh looks every 15 s whether the other side is still there, and
+#: does not ask for a passphrase without a terminal.
 _SSH_OPTIONS = (
     "BatchMode=yes",
     "ConnectTimeout=20",
     "ServerAliveInterval=15",
     "ExitOnForwardFailure=yes",
     "LogLevel=ERROR",
-    "StrictHostKeyChecking=no",
-    f"UserKnownHostsFile={os.devnull}",
 )
 
 #: Reads the facts about Jupyter in the machine's own folder, in one line.
@@ -161,7 +158,18 @@ def ssh_line(way: Way, ssh: str) -> str:
     """
     if way.key and " -i " not in ssh:
         ssh = f"{ssh} -i {shlex.quote(way.key)}"
+    if way.port != 22:
+        ssh = f"{ssh} -p {way.port}"
     return f"{ssh} {way.user}@{way.host}"
+
+
+def _host_key_options(way: Way) -> tuple[str, str]:
+    """Return OpenSSH's options about host keys: addresses of leased machines go from lease to
+    lease, so an unknown key is the rule there.
+    """
+    if way.known_hosts:
+        return "StrictHostKeyChecking=yes", f'UserKnownHostsFile="{way.known_hosts}"'
+    return "StrictHostKeyChecking=no", f"UserKnownHostsFile={os.devnull}"
 
 
 class Reached:
@@ -278,8 +286,9 @@ class Tunnel(Reached):
         forwarding.
         """
         *ssh, account = shlex.split(ssh_line(self.way, self._ssh))
-        options = [f"-o{option}" for option in _SSH_OPTIONS]
-        line = [*ssh, *options, *more, account, command]
+        options = [f"-o{option}" for option in (*_SSH_OPTIONS, *_host_key_options(self.way))]
+        inside = f"sh -c {shlex.quote(self.way.inside(command))}"
+        line = [*ssh, *options, *more, account, inside]
         try:
             # Its input is ours: when this process ends, however it ends, so does the command, and
             # ssh with it.
@@ -294,6 +303,8 @@ class Tunnel(Reached):
             if first_line:
                 return child, first_line
         complaint = child.communicate()[1].strip()
+        if "Host key verification failed" in complaint:
+            raise HostKeyError(f"{self.way.host}: {complaint}")
         if "Permission denied" in complaint or "invalid format" in complaint:
             key = self.way.key or "that ssh usually takes"
             raise NoKeyError(

@@ -164,10 +164,12 @@ def node_links(context: StepContext) -> dict[str, Any]:
     notebook = reach.first_notebook(part)
     links = {
         "forward": msl(f"lease forward {part}"),
-        "jupyter": reach.jupyter_link(address, jupyter.base, jupyter.token, notebook),
         "ssh": reach.ssh_line(way, context.settings.ssh),
     }
     context.say("run this where your browser is, and leave it open:  " + links["forward"])
+    if not jupyter.token:
+        return links  # a device of one's own has none
+    links["jupyter"] = reach.jupyter_link(address, jupyter.base, jupyter.token, notebook)
     # Not the links themselves: a log is copied into a mail sooner than a table, and they hold the
     # token.
     context.say("Jupyter's address, with its token, is among the links")

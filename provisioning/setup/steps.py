@@ -1,5 +1,7 @@
 """The visible list of provisioning steps for each kind of machine."""
 
+from collections.abc import Set
+
 from labs.sites.spec import PartSpec, SiteOption
 from provisioning.setup import machine, software
 from provisioning.setup.plan import SetupStep, StepBody
@@ -43,9 +45,15 @@ NODE_STEPS: tuple[Row, ...] = (
     ("health", "Everything answers", ("services",), software.healthy, 300),
     ("links", "Links", ("health",), software.node_links, 60),
 )
-#: Steps that only the other part on a node needs, and that bare metal does not need: its own
-#: firewall lets SSH in.
-_NOT_OF = {"model": ("docker", "containers"), "system": ("providers",), "node": ("access",)}
+#: Steps that only another part on a node needs, and that bare metal does not need: its own firewall
+#: lets SSH in. A machine of one's own has an address, and set-up changes nothing of its system.
+_NOT_OF = {
+    "model": ("docker", "containers"),
+    "edge": ("docker", "containers", "providers", "services"),
+    "system": ("providers",),
+    "node": ("access",),
+    "own": ("address", "access", "updates", "drivers", "docker"),
+}
 
 EDGE_STEPS: tuple[Row, ...] = (
     ("lease", "Lease is active", (), machine.lease_active, 900),
@@ -67,7 +75,7 @@ def steps_for(spec: PartSpec, option: SiteOption) -> tuple[SetupStep, ...]:
     for name, title, all_needs, body, timeout_s in EDGE_STEPS if option.is_edge else NODE_STEPS:
         if name in left_out:
             continue
-        needs = tuple(need for need in all_needs if need not in left_out)
+        needs = _remaining(all_needs, left_out)
         usual_s = spec.expected_s.get(name, 30.0)
         if name in ("server", "container"):
             usual_s = option.boot_s
@@ -75,3 +83,15 @@ def steps_for(spec: PartSpec, option: SiteOption) -> tuple[SetupStep, ...]:
         expected_s = option.seen_s.get(name, usual_s)
         steps.append(SetupStep(name, title, needs, body, expected_s, timeout_s))
     return tuple(steps)
+
+
+def _remaining(needs: tuple[str, ...], left_out: Set[str]) -> tuple[str, ...]:
+    """Return needs, in which those of a step that is left out take its place."""
+    remaining: dict[str, None] = {}
+    needs_of = {name: its_needs for name, _, its_needs, _, _ in NODE_STEPS}
+    for need in needs:
+        if need not in left_out:
+            remaining[need] = None
+        else:
+            remaining |= dict.fromkeys(_remaining(needs_of[need], left_out))
+    return tuple(remaining)

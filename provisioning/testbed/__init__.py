@@ -7,6 +7,7 @@ that a wait can be watched and cancelled.
 """
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -192,6 +193,25 @@ class Way:
     key: str = ""
     #: Account to sign in with: that of all of Chameleon's own images.
     user: str = "cc"
+    port: int = 22
+    #: File that must hold the machine's host key; empty where a new key is the rule, since
+    #: addresses go from lease to lease.
+    known_hosts: str = ""
+    #: Folder below the account's home that is the home of every command; empty for the account's.
+    folder: str = ""
+
+    def inside(self, command: str) -> str:
+        """Return a command for ``sh`` that runs in the way's folder."""
+        if not self.folder:
+            return command
+        # Whatever a program would write to the account's home goes there, too. The scripts ask for
+        # LABS_OWN before they change anything of the system's.
+        return (
+            f'cd "$HOME"/{shlex.quote(self.folder)} || exit 72\n'
+            'export HOME="$PWD" TMPDIR="$PWD/tmp" LABS_OWN=yes\n'
+            "unset XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME XDG_RUNTIME_DIR\n"
+            f"{command}"
+        )
 
 
 class Shell(Protocol):

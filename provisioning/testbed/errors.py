@@ -214,6 +214,17 @@ class NotReachableError(ProvisioningError):
     )
 
 
+class HostKeyError(ProvisioningError):
+    """This computer does not know the machine by its host key, so anybody could answer for it."""
+
+    likely = "You have never signed in from this computer, or the machine was installed again."
+    way_out = (
+        "Sign in once with `ssh`, compare the fingerprint that it shows with the owner's, and "
+        "answer yes. If the key has changed, ask the owner why before you remove the old line of "
+        "~/.ssh/known_hosts."
+    )
+
+
 class ConnectionLostError(NotReachableError):
     """The machine answered, and the connection broke off before a command's end was heard."""
 

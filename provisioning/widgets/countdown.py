@@ -13,6 +13,7 @@ from labs.display.shown import Shown
 from labs.display.theme import STYLE
 from labs.widgets.controls import controls, has_kernel
 from provisioning import lab
+from provisioning.own.place import ENDLESS
 from provisioning.planning.lessons import block_of
 from provisioning.planning.zones import find_zone
 from provisioning.setup.run import SetupRun
@@ -58,6 +59,8 @@ class LeaseCountdown(Shown):
         """The rest of the lease, the latest begin of each lesson, and the copied results; the first
         line is the most urgent.
         """
+        if self.end == ENDLESS:
+            return ["Your own machine: it is there until you release it", self.pulled]
         now = self._clock.now()
         steps = []
         for lesson, latest in self._planned:

@@ -16,6 +16,17 @@ if [[ -n ${REHEARSAL_MACHINE:-} ]]; then
   exit 0
 fi
 
+# On a machine of one's own its account may use Docker by itself, or not at all.
+as_root=(sudo)
+if [[ -n ${LABS_OWN:-} ]]; then
+  if docker info > /dev/null 2>&1; then
+    as_root=()
+  elif ! sudo -n docker info > /dev/null 2>&1; then
+    echo "left out: Triton's container, since this account cannot use Docker"
+    exit 0
+  fi
+fi
+
 # The key of Triton's restricted APIs, made once; compose reads it from .env, and so do the lessons.
 umask 077
 if ! grep -qs '^LABS_TRITON_KEY=.' .env; then
@@ -39,14 +50,21 @@ wanted=$base
 if [[ $digest == sha256:* ]]; then wanted=$base@$digest; fi
 echo "compute capability $lowest, driver $driver: $wanted"
 free_gb=$(df -Pk /var/lib/docker | awk 'NR == 2 { print int($4 / 1048576) }')
-if ((free_gb < 30)) && ! sudo docker image inspect "$wanted" > /dev/null 2>&1; then
+if ((free_gb < 30)) && ! "${as_root[@]}" docker image inspect "$wanted" > /dev/null 2>&1; then
   echo "only $free_gb GB are free under /var/lib/docker, and the Triton image needs about 30 GB unpacked" >&2
   exit 28
 fi
 # Neither this nor the build is quiet: half an hour without a line looks like a step that hangs.
-sudo docker pull "$wanted"
+# What the release of a machine of one's own deletes again: images that were not there before.
+note_new() {
+  if [[ -n ${LABS_OWN:-} ]] && ! "${as_root[@]}" docker image inspect "$1" > /dev/null 2>&1; then
+    echo "$1" >> "$HOME/.serving-labs/images"
+  fi
+}
+note_new "$wanted"
+"${as_root[@]}" docker pull "$wanted"
 # From here on the base is what was pulled, by its digest; the built image's label names it too.
-pulled=$(sudo docker image inspect --format '{{index .RepoDigests 0}}' "$wanted")
+pulled=$("${as_root[@]}" docker image inspect --format '{{index .RepoDigests 0}}' "$wanted")
 release=${base##*:}
 {
   grep '^LABS_TRITON_KEY=' .env
@@ -55,15 +73,18 @@ release=${base##*:}
   echo "PIP_INDEX_URL=${PIP_INDEX_URL:-}"
   # So that a compose command typed in a terminal mounts the same folders.
   echo "LABS_HOME=$HOME"
+  # Others may have the lab on the same machine.
+  if [[ -n ${LABS_OWN:-} ]]; then echo "COMPOSE_PROJECT_NAME=${HOME##*/}"; fi
 } > .env.new
 mv .env.new .env
 umask 022
 
-sudo docker compose build
+for image in $("${as_root[@]}" docker compose config --images | sort -u); do note_new "$image"; done
+"${as_root[@]}" docker compose build
 # `compose images` would list what containers use, and there are none yet: ask for what the file names.
-images=$(sudo docker compose config --images | sort -u)
+images=$("${as_root[@]}" docker compose config --images | sort -u)
 for image in $images; do
-  if ! sudo docker image inspect "$image" > /dev/null 2>&1; then
+  if ! "${as_root[@]}" docker image inspect "$image" > /dev/null 2>&1; then
     echo "$image is not there, although the build ended well" >&2
     exit 70
   fi
@@ -72,5 +93,5 @@ echo "report images=$(wc -l <<< "$images" | tr -d ' ')"
 echo "report triton_base=$pulled"
 
 mkdir -p "$HOME/models" "$HOME/data"
-sudo docker compose up --detach --wait
-echo "report containers=$(sudo docker compose ps --services --status running | tr '\n' ' ')"
+"${as_root[@]}" docker compose up --detach --wait
+echo "report containers=$("${as_root[@]}" docker compose ps --services --status running | tr '\n' ' ')"

@@ -43,5 +43,5 @@ install() {
 }
 cd "$HOME/serving-labs"
 install openvino
-if [[ $machine == mi100 ]]; then fetch_rocm; fi
+if [[ $machine == mi100 && -z ${LABS_OWN:-} ]]; then fetch_rocm; fi
 if ((${#gpu[@]})); then install "${gpu[@]}"; fi
