@@ -99,7 +99,14 @@ class SshShell:
                 "PasswordRequiredException",
                 "BadAuthenticationType",
             }:
-                raise errors.NoKeyError(f"{host} does not accept the SSH key ({error})") from error
+                what = f"{host} does not accept the SSH key ({error})"
+                if way.known_hosts:
+                    raise errors.NoKeyError(
+                        what,
+                        likely="The account has another public key, or the key has a passphrase.",
+                        way_out="See that `ssh` signs in without asking; --key names another key.",
+                    ) from error
+                raise errors.NoKeyError(what) from error
             if name == "CommandTimedOut":
                 raise errors.StepTimeoutError(f"a command on {host} did not end in time") from error
             if isinstance(error, OSError | EOFError) or name in {

@@ -44,7 +44,9 @@ def make_root(folder: Path) -> None:
     # A network that looks into connections has a certificate of its own.
     shutil.copy(_CERTIFICATES, folder / _CERTIFICATES.lstrip("/"))
     for account in ACCOUNTS:
-        inside(folder, "useradd", "--create-home", "--shell", "/bin/bash", account)
+        # Without a password, and yet not locked: sshd refuses a locked account.
+        open_account = ("--create-home", "--shell", "/bin/bash", "--password", "*")
+        inside(folder, "useradd", *open_account, account)
     (folder / "etc" / "sudoers.d" / "ada").write_text("ada ALL=(ALL) NOPASSWD: ALL\n")
 
 
