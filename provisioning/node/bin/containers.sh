@@ -21,7 +21,7 @@ as_root=(sudo)
 if [[ -n ${LABS_OWN:-} ]]; then
   if docker info > /dev/null 2>&1; then
     as_root=()
-  elif ! sudo -n docker info > /dev/null 2>&1; then
+  elif ! sudo -nk docker info > /dev/null 2>&1; then
     echo "left out: Triton's container, since this account cannot use Docker"
     exit 0
   fi

@@ -13,7 +13,7 @@ for name in $commands; do
   if ! command -v "$name" > /dev/null 2>&1; then say lacks "$name"; fi
 done
 if command -v uv > /dev/null 2>&1; then say uv yes; fi
-if python3 -c 'import ensurepip, venv' 2> /dev/null; then say venv yes; fi
+if python3 -Bc 'import ensurepip, venv' 2> /dev/null; then say venv yes; fi
 if [ -n "${REHEARSAL_MACHINE:-}" ]; then
   say gpu "rehearsed: none is looked for"
 else
@@ -22,8 +22,9 @@ else
   if [ -w /dev/kfd ]; then
     rocm-smi --showproductname 2> /dev/null | sed -n 's/^GPU\[[0-9]*\][^:]*: *Card [Ss]eries:[[:space:]]*/saw amd /p'
   fi
-  if sudo -n true 2> /dev/null; then say sudo yes; fi
-  if docker info > /dev/null 2>&1 || sudo -n docker info > /dev/null 2>&1; then say docker yes; fi
+  # With -k it leaves no note about this account in /run/sudo.
+  if sudo -nk true 2> /dev/null; then say sudo yes; fi
+  if docker info > /dev/null 2>&1 || sudo -nk docker info > /dev/null 2>&1; then say docker yes; fi
 fi
 if [ -f "$HOME/$folder/$mark" ]; then
   say folder ours

@@ -13,7 +13,7 @@ ours() { grep -lzxF "HOME=$home" /proc/[0-9]*/environ 2> /dev/null | cut -d / -f
 containers=$home/serving-labs/provisioning/node/p100
 if [ -f "$containers/.env" ] && command -v docker > /dev/null 2>&1; then
   as_root=
-  if ! docker info > /dev/null 2>&1; then as_root="sudo -n"; fi
+  if ! docker info > /dev/null 2>&1; then as_root="sudo -nk"; fi
   (cd "$containers" && HOME=$home $as_root docker compose down --volumes) || exit 69
   # Those that the machine had not before; one that somebody else uses by now stays.
   tac "$home/.serving-labs/images" 2> /dev/null | while read -r image; do $as_root docker image rm "$image"; done
@@ -34,7 +34,7 @@ if [ ! -e "$home" ]; then exit 0; fi
 # The mark goes last: until then the folder is known to be ours. A cache may have made its folders read-only.
 chmod -R u+rwX "$home" 2> /dev/null
 delete() { find "$home" -mindepth 1 -maxdepth 1 ! -name "$mark" -exec "$@" rm -rf {} + 2> /dev/null; }
-delete env || delete sudo -n
+delete env || delete sudo -nk
 rest=$(find "$home" -mindepth 1 ! -name "$mark" | head -n 5)
 if [ -n "$rest" ]; then
   echo "cannot be deleted: $rest"

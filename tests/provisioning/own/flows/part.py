@@ -29,7 +29,7 @@ name = resource_name(part)
 lab.prepare = functools.partial(lab.prepare, materials=course)
 lab.poll_s = lambda: 0.2
 lab.ROOT = course
-workspace = course / "laptop"
+workspace = Path.home() / "workspace"
 os.environ["SERVING_LABS_WORKSPACE"] = str(workspace)
 place = OwnPlace()
 

@@ -16,7 +16,7 @@ _, course_folder, part, node, key, host_key = sys.argv
 course = Path(course_folder)
 lab.ROOT = course
 lab.poll_s = lambda: 0.2
-os.environ["SERVING_LABS_WORKSPACE"] = str(course / "laptop")
+os.environ["SERVING_LABS_WORKSPACE"] = str(Path.home() / "workspace")
 known_hosts = Path.home() / ".ssh" / "known_hosts"
 known_hosts.parent.mkdir(exist_ok=True)
 known_hosts.write_text(f"{host_key}\n")
