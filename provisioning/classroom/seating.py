@@ -1,11 +1,11 @@
 """Seats as an integer program: the most students, and the best such plan.
 
-A block may begin at every time of the plan from which a machine is free for the whole block. Machines with
-equal calendars form a group, and students with equal times and wishes form a kind. The unknowns are
-two numbers for each time: how many students of a kind begin, and how many machines of a group.
-Given whole numbers of machines, the students are a transportation problem, whose best solution
-consists of whole numbers. So only the machines are constrained to whole numbers. Names are assigned
-afterwards.
+A block may begin at every time of the plan from which a machine is free for the whole block.
+Machines with equal calendars form a group, and students with equal times and wishes form a kind.
+The unknowns are two numbers for each time: how many students of a kind begin, and how many machines
+of a group. Given whole numbers of machines, the students are a transportation problem, whose best
+solution consists of whole numbers. So only the machines are constrained to whole numbers. Names are
+assigned afterwards.
 """
 
 from bisect import bisect_left
