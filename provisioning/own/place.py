@@ -26,6 +26,7 @@ from provisioning.testbed import (
     Machine,
     Reservation,
     Resource,
+    ResourceKind,
     SecurityGroup,
     Way,
     errors,
@@ -204,7 +205,7 @@ class OwnPlace:
     def groups(self) -> Sequence[SecurityGroup]:
         return ()
 
-    def resources(self, kind: str, type_name: str) -> Sequence[Resource]:
+    def resources(self, kind: ResourceKind, type_name: str) -> Sequence[Resource]:
         return ()
 
     def reserve(self, request: LeaseRequest) -> Lease:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 MachineKind = Literal["server", "container"]
-ResourceKind = Literal["node", "device", "flavor"]
+ResourceKind = Literal["node", "device", "flavor", "own"]
 
 #: Blazar's keys for one named machine: a node, and a device.
 _NAME_KEYS = ("$node_name", "$name", "$device_name")
