@@ -42,6 +42,7 @@ NOT_THERE = {
     "ipywidgets",
     "network",
     "openvino",
+    "psutil",
     "pynvml",
     "safetensors",
     "timm",
