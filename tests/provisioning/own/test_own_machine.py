@@ -47,6 +47,9 @@ def node(tmp_path: Path) -> Iterator[OwnNode]:
     try:
         yield own_node
     finally:
+        # A test that ends before its release leaves a Jupyter in a session of its own.
+        for pid in processes_of(own_node.home):
+            psutil.Process(pid).kill()
         own_node.end()
 
 
