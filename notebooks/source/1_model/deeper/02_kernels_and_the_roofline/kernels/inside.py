@@ -115,8 +115,8 @@ def kernel(wire: Wire, path: str) -> Ask:
 
     loaded = load(path, "program")
     loaded.TILE = TILE
-    simulator.BlockThread.syncthreads = _counted(simulator.BlockThread.syncthreads)
-    kernelapi.FakeCUDAShared = SharedMemory
+    simulator.BlockThread.syncthreads = _counted(simulator.BlockThread.syncthreads)  # type: ignore[method-assign]
+    kernelapi.FakeCUDAShared = SharedMemory  # type: ignore[misc]
 
     def run(request: dict) -> None:
         error = ""
