@@ -24,7 +24,7 @@ from tests.grading.gradescope.conftest import planted, unpack
 from tests.grading.gradescope.tree import SEED, by_id
 from tests.notebooks.machines.conftest import Hub, environment_of, install, kernel_of, run_here, uv
 
-pytestmark = [pytest.mark.machine, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.machine, pytest.mark.timeout(3600)]
 
 #: Kernels measure less than a student's would; part 1's look at one image in three.
 STARTUP = {1: ("brisk", "fewer_images"), 2: ("brisk",), 3: ("brisk",)}
