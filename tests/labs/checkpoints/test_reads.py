@@ -319,7 +319,7 @@ def test_each_argument_of_the_export_that_is_dropped_or_changed_has_its_message(
 
 def test_a_file_of_the_courses_own_exporter_and_one_without_its_weights_are_named(tmp_path: Path):
     """The course's functions export no student's file, however often it is tidied."""
-    from torch import nn
+    nn = pytest.importorskip("torch.nn")
 
     network = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten()).eval()
     path = export_onnx(network, tmp_path / "food11.onnx", image_size_px=8)
