@@ -18,6 +18,8 @@ from grading.grade.functions.run import Called
 from labs.course.lessons import Lesson, lessons
 from labs.course.question import STUMBLES, Question, ResultRow, State, Verdict, of_lesson
 from labs.display.format import megabytes, percent
+from labs.machine.fingerprint import Fingerprint
+from labs.machine.quantization_format import quantization_format
 from labs.optimize.multiplications import IN_INTEGERS
 from labs.records import Measurement, Records
 
@@ -228,6 +230,12 @@ def submitted(evidence: Evidence, record: Measurement, facts: Facts) -> Verdict:
     return _passed("The file that was measured is the file that was handed in.", "", facts.name)
 
 
+def _as_on(machine: Fingerprint, facts: Facts) -> tuple[int, ...]:
+    """Return the classes that a file gives on a machine, as far as the grader's processor can."""
+    saturates = bool(machine.cpu_flags) and quantization_format(machine).reduce_range
+    return facts.saturated if saturates and facts.saturated else facts.predicted
+
+
 def same_classes(evidence: Evidence, record: Measurement, facts: Facts) -> Verdict:
     """Judge that the file gives evaluation pictures the recorded classes."""
     recorded_classes = record.details.get("predicted", ())
@@ -239,7 +247,7 @@ def same_classes(evidence: Evidence, record: Measurement, facts: Facts) -> Verdi
             "The accuracy record does not cover the evaluation pictures; measure it on all of them."
         )
     recorded = [recorded_classes[place] for place in evidence.places]
-    predicted = facts.predicted[:count]
+    predicted = _as_on(record.machine, facts)[:count]
     labels = evidence.labels[:count]
     claimed_labels = [recorded_labels[place] for place in evidence.places]
     if wrong := count - _count_equal(claimed_labels, labels):

@@ -1,5 +1,5 @@
-"""The child: ``python -m grading.grade.artefacts.child pixels.npy model …`` prints one JSON line a
-model.
+"""The child: ``python -m grading.grade.artefacts.child pixels.npy saturates model …`` prints one
+JSON line a model; ``saturates`` is ``yes`` where this processor's sums of 8-bit products saturate.
 
 It runs inside the sandbox. A line comes out as soon as its model is done, so that a model that
 hangs takes no other's result with it.
@@ -21,16 +21,16 @@ STD = (0.229, 0.224, 0.225)
 _BATCH = 4
 
 
-def main(pixels_file: str, *models: str) -> None:
+def main(pixels_file: str, saturates: str, *models: str) -> None:
     """Print each file's kind and its classes for the pictures; only their pixels are here."""
     pixels = np.load(pixels_file, allow_pickle=False)
     for path in map(Path, models):
         print(json.dumps({"name": path.name, "begun": True}), flush=True)
-        reply = {"name": path.name, **facts(path, pixels)}
+        reply = {"name": path.name, **facts(path, pixels, saturates == "yes")}
         print(json.dumps(reply), flush=True)
 
 
-def facts(path: Path, pixels: np.ndarray) -> dict:
+def facts(path: Path, pixels: np.ndarray, saturates: bool) -> dict:
     """Return a file's facts, or its fault as ``{"fault": sentence}``."""
     from grading.grade.artefacts.graph import UnfitModelError, read
 
@@ -38,7 +38,9 @@ def facts(path: Path, pixels: np.ndarray) -> dict:
         return {"fault": "it is not an ONNX model, which alone is measured again"}
     try:
         model = read(path)
-        model["predicted"] = _classes(path, pixels)
+        model["predicted"] = _classes(path, pixels, in_integers=not saturates)
+        if saturates:
+            model["saturated"] = _classes(path, pixels)
     except UnfitModelError as error:
         return {"fault": str(error)}
     except MemoryError:
@@ -49,12 +51,17 @@ def facts(path: Path, pixels: np.ndarray) -> dict:
     return model
 
 
-def _classes(path: Path, pixels: np.ndarray) -> list[int]:
+def _classes(path: Path, pixels: np.ndarray, in_integers: bool = True) -> list[int]:
+    """Return the class of each picture. Without integers, a quantized file's numbers are multiplied
+    as floats, which gives the classes of processors that add in 32 bits.
+    """
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(4)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
+    if not in_integers:
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
     # From bytes, in a folder with nothing in it: there is no path from which a file beside it could
     # be reached.
     session = onnxruntime.InferenceSession(

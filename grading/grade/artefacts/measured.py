@@ -14,6 +14,7 @@ import numpy as np
 from grading.grade.artefacts.pictures import at_hand
 from grading.grade.intake.take import Taken
 from grading.grade.sandbox import Outcome, Sandbox, SandboxLimits
+from labs.machine.quantization_format import quantization_format
 from labs.records.strict import StrictJsonError, loads
 from labs.workspace import PROJECT_DIR
 
@@ -45,6 +46,8 @@ class Facts:
     published_share: float = 0.0
     #: Classes that it gave the pictures, 0 to 10, in their order.
     predicted: tuple[int, ...] = ()
+    #: The same where sums of 8-bit products saturate; empty if none does on the grader's processor.
+    saturated: tuple[int, ...] = ()
     #: How it writes its numbers down (``grading.grade.artefacts.graph.described``).
     graph: Mapping[str, str | bool | int | float] = field(default_factory=dict)
 
@@ -104,7 +107,8 @@ def _ask(files: Sequence[Taken], pictures: Path) -> dict[str, dict]:
     variables = {"PYTHONPATH": os.pathsep.join([str(PROJECT_DIR), *packages])}
     names = [file.name for file in files]
     # Without Python's site module, whose hooks would cost each submission some of its time.
-    command = [sys.executable, "-S", "-m", _CHILD, "pixels.npy", *names]
+    saturates = "yes" if quantization_format().reduce_range else "no"
+    command = [sys.executable, "-S", "-m", _CHILD, "pixels.npy", saturates, *names]
     shown, _ = at_hand(pictures)
     with Sandbox() as sandbox:
         # Their classes stay outside: a model that takes the child over finds no answers beside it.
@@ -147,17 +151,20 @@ def _facts(file: Taken, reply: dict) -> Facts:
     if reply.get("fault"):
         return replace(facts, fault=str(reply["fault"])[:300])
     predicted = reply.get("predicted", [])
+    saturated = reply.get("saturated", [])
     graph = reply.get("graph", {})
     multiplications = reply.get("multiplications", 0)
     published = reply.get("published_share", 0.0)
     are_numbers = _is_within(multiplications, 1 << 40) and _is_share(published)
-    if not (are_numbers and _is_plain(graph) and _are_classes(predicted)):
+    are_all_classes = _are_classes(predicted) and _are_classes(saturated)
+    if not (are_numbers and _is_plain(graph) and are_all_classes):
         return replace(facts, fault="what was measured makes no sense")
     return replace(
         facts,
         multiplications=multiplications,
         published_share=float(published),
         predicted=tuple(predicted),
+        saturated=tuple(saturated),
         graph=graph,
     )
 
