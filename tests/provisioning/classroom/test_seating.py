@@ -98,7 +98,7 @@ def bounds(students: list[Student], calendars: dict, wish: Wish) -> tuple[int, f
     return round(solver.objective_value), solver.best_objective_bound
 
 
-SEEDS = [*range(6), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 16))]
+SEEDS = [*range(6), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 50))]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

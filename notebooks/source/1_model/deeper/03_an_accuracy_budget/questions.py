@@ -130,9 +130,9 @@ BUDGET_RULES = [
         "its budget. Did you write the best trial?",
     ),
     (
-        "looser_is_larger",
+        "looser_keeps_more",
         False,
-        "The looser budget has the larger file. Did you swap the two files?",
+        "The looser budget keeps more weights in float32. Did you swap the two files?",
     ),
 ]
 
@@ -151,6 +151,6 @@ question(
         "float_share": 0.02,
         "int8-budget-05": 0.03,
         "int8-budget-01": 0.006,
-        "looser_is_larger": False,
+        "looser_keeps_more": False,
     },
 )

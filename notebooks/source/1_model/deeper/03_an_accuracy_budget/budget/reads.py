@@ -12,9 +12,6 @@ from labs.optimize.predict import answers
 from labs.records.targets import BUDGETS
 from labs.workspace import models_dir
 
-#: How many times as large as another a file is before it counts as larger.
-_LARGER = 1.01
-
 
 def within_budgets(paths: Mapping[str, Path]) -> dict:
     """Return what the file of each budget loses on the validation photos, against the workspace's
@@ -32,14 +29,14 @@ def within_budgets(paths: Mapping[str, Path]) -> dict:
     for name in BUDGETS:
         lost = float_right - count_right(paths[name])
         losses[name] = lost / len(labels)
-    float_shares = [share_by_type(paths[name]).get("FLOAT", 0.0) for name in BUDGETS]
-    loose_bytes, tight_bytes = (Path(paths[name]).stat().st_size for name in BUDGETS)
-    # A small layer in float32 may take a few bytes less than the nodes that quantize it.
-    is_larger = loose_bytes > _LARGER * tight_bytes
+    # Not bytes: a small layer in float32 may take fewer than the nodes that quantize it.
+    loose_share, tight_share = (
+        share_by_type(paths[name]).get("FLOAT", 0.0) for name in BUDGETS
+    )
     return {
         "missing": "",
-        "float_share": max(float_shares),
-        "looser_is_larger": is_larger,
+        "float_share": max(loose_share, tight_share),
+        "looser_keeps_more": loose_share > tight_share,
         **losses,
     }
 

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from grading.builder.repository import write_programs
 from labs.deeper.tokens import serving
+from labs.deeper.tokens.contract import SERVICES
 from labs.runtimes.opening import RuntimeUnavailableError
+from labs.serve.contract.cases import rows
+from labs.workspace import WORKSPACE_VARIABLE, programs_dir
 from tests.labs.test_workspace import assert_refused_as_missing, assert_refused_as_stub
 from tests.test_other_users import Server, assert_closed_to_others, only_root, room
 
@@ -22,6 +26,22 @@ def test_an_app_that_still_holds_the_stub_is_named_in_one_sentence():
 def test_an_app_that_is_not_there_is_named_in_one_sentence():
     """The cell that writes it was not run."""
     assert_refused_as_missing("tokens/app.py", serving.start)
+
+
+@pytest.mark.machine
+@pytest.mark.timeout(1800)
+def test_the_solved_app_holds_the_contract_but_for_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It is one process, and nobody starts it again."""
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path))
+    write_programs("tokens", programs_dir() / "tokens")
+    fell = set()
+    for row in rows(SERVICES["tokens"]):
+        print(f"{row.case:<22}{row.verdict:<11}{row.seen}")
+        if row.held is False:
+            fell.add(row.case)
+    assert fell == {"restart after a kill"}
 
 
 @contextmanager
