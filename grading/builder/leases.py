@@ -1,7 +1,7 @@
 """Each part's question about its lease: the part's site file defines a good one."""
 
 from grading.builder.questions import at_most, not_, one_of, question
-from labs.sites.spec import Part, load_spec
+from labs.sites.spec import Part, load_file, load_spec
 
 #: Deletes every lease of the student's name with python-chi's own calls: right for one lease, and
 #: for several.
@@ -31,10 +31,12 @@ def lease_question(
         machine: The name of the part's machine in messages.
     """
     spec = load_spec(part)
-    first = spec.options[0]
+    # The lessons reserve at the sites, or rehearse it, also where a class has machines of its own.
+    at_sites = load_file(part).options
+    first = at_sites[0]
     end_minute = first.end_minute
     longest_min = 60 * (spec.hours - 1) + end_minute
-    types = dict.fromkeys(option.type for option in spec.options)
+    types = dict.fromkeys(option.type for option in at_sites)
     undo = f"Delete it: `{delete}`. {how_to_reserve}"
     failed = (
         f"The lease is in ERROR: the site could not fill it. Delete it: `{delete}`. "

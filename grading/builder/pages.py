@@ -163,10 +163,20 @@ def _machines() -> str:
     rows = []
     for spec in map(load_spec, PARTS):
         for option in spec.options:
-            block_usd = gpu_usd_per_hour(option.hardware) * spec.hours
+            hour_usd = option.usd_per_hour
+            if hour_usd is None:
+                hour_usd = gpu_usd_per_hour(option.hardware)
+            block_usd = hour_usd * spec.hours
             rented = "" if math.isnan(block_usd) else f"{block_usd:.0f} $"
             number = str(NUMBERS[spec.part])
-            cells = [option.name, option.site, number, f"{spec.hours} h", rented, option.hardware]
+            cells = [
+                option.name,
+                option.public_site,
+                number,
+                f"{spec.hours} h",
+                rented,
+                option.hardware,
+            ]
             rows.append(_table_line(cells))
     columns = (
         "| machine | site | part | block | such a GPU, rented | as public pages have it, or a "
@@ -176,7 +186,9 @@ def _machines() -> str:
         "*Rented*: a block's hours on one whole GPU of that kind, by the prices of "
         "`assets/reference/prices.json`."
     )
-    return "\n".join(["## Machines", "", columns, "|---|---|---:|---:|---:|---|", *rows, "", note])
+    return "\n".join(
+        ["## Machines", "", columns, "|---|---|---:|---:|---:|---|", *dict.fromkeys(rows), "", note]
+    )
 
 
 def _table(course: list[Lesson]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from labs.course.lease_record import OWN, HeldLease, SiteObservation, held_leases
+from labs.course.lease_record import OWN, HeldLease, SiteObservation, held_leases, is_own
 from labs.course.roster import Student
 from labs.course.tables import PartAsked
 from labs.sites.spec import NUMBERS, PARTS, resource_name
@@ -56,7 +56,7 @@ def lease_points(
 def _held_by(part: PartAsked, person: Student, looks: Iterable[SiteObservation]) -> list[HeldLease]:
     """Return the leases that count of a person in a part."""
     (site_part,) = [each for each in PARTS if NUMBERS[each] == part.number]
-    counted = [look for look in looks if part.own_machine or look.site != OWN]
+    counted = [look for look in looks if part.own_machine or not is_own(look.site)]
     return held_leases(counted, resource_name(site_part, person.name))
 
 
@@ -65,7 +65,9 @@ def _is_proven(result: Mapping[str, str], held: Iterable[HeldLease]) -> bool:
     begun = datetime.fromisoformat(result["started_at"])
     for lease in held:
         is_within = lease.start <= begun <= lease.until
-        is_at_site = lease.site in (OWN, result["site"])
+        # A machine of the instructor's own is told no site, or that it is one.
+        sites = ("", OWN) if is_own(lease.site) else (lease.site,)
+        is_at_site = result["site"] in sites
         is_on_node = lease.node == result["node"] or not (lease.node and result["node"])
         if is_within and is_at_site and is_on_node:
             return True

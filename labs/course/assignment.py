@@ -28,6 +28,7 @@ from labs.course.tables import (
     AssignmentError,
     Change,
     Choose,
+    ClassMachines,
     Course,
     Gradebook,
     HandIn,
@@ -57,6 +58,7 @@ _TABLES: dict[tuple[str, ...], type] = {
     ("part",): PartAsked,
     ("part", "choose"): Choose,
     ("part", "late"): Late,
+    ("part", "machines"): ClassMachines,
     ("gradebook",): Gradebook,
     ("adjust",): Change,
 }
@@ -361,6 +363,12 @@ def _of_leases(assignment: Assignment) -> Iterator[tuple[_Where, str]]:
             sentence = (
                 f"part {part.number} asks for no lesson that measures on a lease: write lease = 0, "
                 "and its points return to the questions"
+            )
+            yield ("part", place, "lease"), sentence
+        elif part.lease and part.machines and not (part.own_machine or part.machines.beside_sites):
+            sentence = (
+                f"part {part.number} runs on machines of yours, which do not count as a lease: "
+                "write own_machine = true, or lease = 0"
             )
             yield ("part", place, "lease"), sentence
 

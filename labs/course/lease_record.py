@@ -13,9 +13,16 @@ from labs.shell import msl
 
 #: Site of a machine that belongs to the instructor, whose lines the instructor writes by hand.
 OWN = "own"
+#: How the sites of the machines begin that a class shares; behind it is how SSH reaches one.
+CLASS_SITE = "class machine "
 
 #: Status of a lease whose machine a student has, or had.
 _HELD = ("ACTIVE", "TERMINATED")
+
+
+def is_own(site: str) -> bool:
+    """Return whether a site is a machine of the instructor's own."""
+    return site == OWN or site.startswith(CLASS_SITE)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,9 @@ Void = Literal[True, False, "credit"]
 Format = Literal["brightspace", "canvas", "gradescope", "plain"]
 GRADEBOOKS: tuple[str, ...] = get_args(Format)
 
+#: A machine that SSH reaches: user@host, or user@host:port.
+NODE = re.compile(r"(?P<user>\w[\w.-]*)@(?P<host>\w[\w.-]*)(?::(?P<port>\d{1,5}))?")
+
 #: A lease of bare metal may last a week, but a day is enough for every part.
 LONGEST_BLOCK_H = 24
 
@@ -160,6 +163,31 @@ class Choose:
         return self
 
 
+def _node(text: str) -> str:
+    """Check how SSH reaches a machine."""
+    if not NODE.fullmatch(text):
+        shown = {"text": text}
+        raise PydanticCustomError(
+            "node", "{text} is no machine: write user@host or user@host:port", shown
+        )
+    return text
+
+
+_Nodes = Annotated[tuple[Annotated[Text, AfterValidator(_node)], ...], Field(min_length=1)]
+
+
+@dataclass(frozen=True, config=TABLE)
+class ClassMachines:
+    """Machines of the instructor's own, which a class shares by the block."""
+
+    #: How SSH reaches each of them.
+    nodes: _Nodes
+    #: Price of an hour on one of them; None if it is unknown.
+    usd_per_hour: Annotated[float | None, Strict(), Field(ge=0, allow_inf_nan=False)] = None
+    #: Whether students may also take machines of the testbed's sites.
+    beside_sites: _Switch = False
+
+
 @dataclass(frozen=True, config=TABLE)
 class PartAsked:
     """One part of an assignment."""
@@ -181,6 +209,8 @@ class PartAsked:
     lease: _PointsOrZero = 0.0
     #: Whether a machine of the instructor's own counts as a lease.
     own_machine: _Switch = False
+    #: Machines of the instructor's own on which the part runs; None for the sites' machines.
+    machines: ClassMachines | None = None
     #: Hours of a block on a leased machine; None for the unit's own.
     block_h: Annotated[_BlockHours | None, Field(alias="block")] = None
     #: Whether Gradescope shows a leaderboard of the recommended files, as the grader measured them.
@@ -252,6 +282,11 @@ class PartAsked:
             )
             whose = "counts" if self.own_machine else "does not count"
             terms.append(f"A machine of your instructor's {whose} as a lease.")
+        if self.machines:
+            terms.append(
+                "This part runs on a machine that your class shares. In your block it is yours "
+                "alone; when the block ends, your files and programs there are deleted."
+            )
         if self.block_h:
             terms.append(f"A block on a leased machine has {self.block_h} hours.")
         if self.leaderboard:

@@ -3,6 +3,7 @@ software.
 """
 
 import hmac
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,9 @@ from importlib import resources
 from typing import Literal, get_args
 
 from labs.course.assignment import assignment_for_leases
+from labs.course.lease_record import CLASS_SITE
 from labs.course.roster import owner_name
+from labs.course.tables import ClassMachines
 from labs.sites import proofs
 
 Part = Literal["model", "edge", "system"]
@@ -56,6 +59,13 @@ class SiteOption:
     #: Size of the volume that it boots from, where a flavor's own disk is too small; 0 for the
     #: flavor's or the node's.
     volume_gb: int = 0
+    #: Price of an hour as the assignment has it; None if it names none.
+    usd_per_hour: float | None = None
+
+    @property
+    def public_site(self) -> str:
+        """The site, without how SSH reaches a machine of the class."""
+        return CLASS_SITE.strip() if self.site.startswith(CLASS_SITE) else self.site
 
     @property
     def is_edge(self) -> bool:
@@ -147,8 +157,26 @@ def load_spec(part: str) -> PartSpec:
     spec = load_file(name)
     asked = assignment_for_leases().parts.get(number)
     if asked and asked.block_h:
-        return replace(spec, hours=asked.block_h)
+        spec = replace(spec, hours=asked.block_h)
+    # A rehearsal plays the sites, and must not reach real machines.
+    if asked and asked.machines and "REHEARSAL_PORTS" not in os.environ:
+        spec = replace(spec, options=_with_class_machines(spec, asked.machines))
     return spec
+
+
+def _with_class_machines(spec: PartSpec, machines: ClassMachines) -> tuple[SiteOption, ...]:
+    """Return a part's options on the machines that its class shares, and the sites' if allowed."""
+    shared = replace(
+        own_option("", "as it says of itself when your block begins"),
+        name="a machine of your class",
+        type=f"class-{spec.part}",
+        end_minute=spec.options[0].end_minute,
+        usd_per_hour=machines.usd_per_hour,
+    )
+    options = [replace(shared, site=f"{CLASS_SITE}{node}") for node in machines.nodes]
+    if machines.beside_sites:
+        options += spec.options
+    return tuple(options)
 
 
 @cache

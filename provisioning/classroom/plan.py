@@ -102,6 +102,18 @@ class ClassPlan:
         blocks = [seat.block for seat in self.seats]
         return sum((block.end - block.start) / HOUR for block in blocks)
 
+    def cost(self) -> str:
+        """Return in words what its machine hours cost on the machines with a known price."""
+        priced = [seat.block for seat in self.seats if seat.block.option.usd_per_hour is not None]
+        if not priced:
+            return ""
+        usd = sum(
+            (block.end - block.start) / HOUR * (block.option.usd_per_hour or 0) for block in priced
+        )
+        rest = len(self.seats) - len(priced)
+        unknown = f", and an unknown price for {rest} blocks" if rest else ""
+        return f" They cost {usd:.2f} dollars by the assignment{unknown}."
+
     def sentence(self) -> str:
         """Return whether the plan is complete, and if not, the shortfall and possible solutions."""
         return self._shortage() if self.without else self._success()
@@ -131,9 +143,9 @@ class ClassPlan:
 
     def _used_options(self) -> str:
         """Return in words the number of blocks on each option; empty if there is no block."""
-        counts = Counter(seat.block.option for seat in self.seats)
-        used = [option for option in self.spec.options if counts[option]]
-        return ", ".join(f"{counts[option]} on {option.name}" for option in used)
+        counts = Counter(seat.block.option.name for seat in self.seats)
+        names = dict.fromkeys(option.name for option in self.spec.options)
+        return ", ".join(f"{counts[name]} on {name}" for name in names if counts[name])
 
 
 def make_plan(
@@ -233,8 +245,11 @@ class _Request:
         latest = max(map(self._latest, self.students), default=self.wish.latest)
         lengths = {student.hours or self.spec.hours for student in self.students}
         options = [option for option in self.spec.options if option in self.calendars]
+        # Machines of a class are a kind of their own, though each is a site.
+        kinds = list(dict.fromkeys(option.name for option in options))
         groups = []
-        for place, option in enumerate(options):
+        for option in options:
+            place = kinds.index(option.name)
             spans: list[Span] = []
             for hours in lengths:
                 spans += self._spans(hours, option.end_minute, latest)
@@ -450,7 +465,7 @@ def plan_text(plan: ClassPlan) -> str:
         when = seat.block.local(plan.wish.zone)
         seat_and_time = f"{seat.student:<28}{seat.block.resource:<20}{when:<36}"
         lines.append((seat_and_time + _remark(seat)).rstrip())
-    lines += ["", plan.sentence(), f"{plan.hours:.0f} machine hours."]
+    lines += ["", plan.sentence(), f"{plan.hours:.0f} machine hours.{plan.cost()}"]
     return "\n".join(lines)
 
 

@@ -28,7 +28,7 @@ class MachineGroup:
     """Machines of one option with one calendar."""
 
     option: SiteOption
-    #: Place of the option among those of the part; 0 is used first.
+    #: Place of the kind of machine among those of the part; 0 is used first.
     place: int
     machines: tuple[str, ...]
     #: Blocks for which each of them is free.
@@ -69,7 +69,7 @@ class _Program:
             first = bisect_left(beginnings, start)
             last = bisect_left(beginnings, end)
             for moment in beginnings[first:last]:
-                row = (group.option.name, group.machines, moment)
+                row = (group.option, group.machines, moment)
                 entries.append((row, column, 1))
                 bounds[row] = len(group.machines)
         rows = {row: number for number, row in enumerate(bounds)}

@@ -9,9 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from labs.course.lease_record import CLASS_SITE
 from labs.sites.spec import OWN_SITE, Part, SiteOption, load_spec, resource_name
 from provisioning.chameleon.shells import SshShell
 from provisioning.own.place import OwnPlace, own_options
+from provisioning.own.shared import SharedPlace
 from provisioning.setup import transfer
 from provisioning.setup.context import Settings, pick_lease
 from provisioning.setup.reach import Reached, Tunnel, at_address, container_token
@@ -40,6 +42,8 @@ def open_testbed(site: str) -> Testbed:
     """
     if site == OWN_SITE:
         return OwnPlace()
+    if site.startswith(CLASS_SITE):
+        return SharedPlace(site)
     # Chameleon's Jupyter, an openrc and a rehearsal all set one of these; python-chi can also ask a
     # browser.
     asks_a_browser = getattr(sys.modules.get("chi.context"), "_device_auth", False)
@@ -71,11 +75,15 @@ def reserve(
 
 
 def find_option(testbed_for: Callable[[str], Testbed], part: Part, name: str) -> SiteOption:
-    """Return the option whose site holds a usable lease of that name; raises what ``find_lease``
-    raises.
+    """Return the option whose site holds a usable lease of that name.
+
+    Raises:
+        ServerFailedError: a machine of the class lacks something that the part needs.
+        ProvisioningError: what ``find_lease`` raises.
     """
     testbed, lease = find_lease(testbed_for, part, name)
-    return option_of(lease, options_at(part, testbed.site), testbed)
+    option = option_of(lease, options_at(part, testbed.site), testbed)
+    return testbed.seen_option(part, option) if isinstance(testbed, SharedPlace) else option
 
 
 def options_at(part: Part, site: str) -> list[SiteOption]:

@@ -167,7 +167,7 @@ def _observed(run: SetupRun) -> dict[str, Any]:
         "rehearsed": rehearsing(),
         "date": f"{settings.clock.now():%Y-%m-%d}",
         "part": settings.spec.part,
-        "site": option.site,
+        "site": option.public_site,
         "type": option.type,
         "image": image["name"],
         "state": _state(steps),

@@ -9,12 +9,12 @@ deletes the folder and ends the processes that have it as their home.
 The host key must be known to this computer (``~/.ssh/known_hosts``).
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from labs.course.tables import NODE
 from labs.sites.spec import NAME_PREFIX, OWN_SITE, Part, SiteOption, own_option, resource_name
 from provisioning.chameleon.shells import SshShell
 from provisioning.setup.jobs import script
@@ -38,11 +38,10 @@ ENDLESS = datetime(9000, 1, 1, tzinfo=UTC)
 MARK = ".made-by-serving-labs"
 #: How the files end that hold which machine a part has.
 _ENDING = "-own-machine.json"
-_NODE = re.compile(r"(?P<user>\w[\w.-]*)@(?P<host>\w[\w.-]*)(?::(?P<port>\d{1,5}))?")
 #: Exit code of the scripts for a folder that no set-up has made.
 _TAKEN = 73
 #: Seconds for ending processes and deleting gigabytes.
-_LEAVE_S = 900.0
+LEAVE_S = 900.0
 
 
 class FolderTakenError(errors.ProvisioningError):
@@ -88,7 +87,7 @@ def way_to(node: str, key: str, folder: str = "") -> Way:
     Raises:
         ValueError: it has another form.
     """
-    match = _NODE.fullmatch(node)
+    match = NODE.fullmatch(node)
     if not match:
         raise ValueError(f"{node!r} is no machine: write it as user@host or user@host:port")
     # The same file for both programs that connect, whichever home they would look it up in.
@@ -123,7 +122,50 @@ def own_options(part: Part) -> tuple[SiteOption, ...]:
     return (own_option(machine.machine, machine.hardware),) if machine else ()
 
 
-class OwnPlace:
+class NoServices:
+    """The parts of a testbed that a machine over SSH does not have: it is there already."""
+
+    def addresses(self) -> Sequence[Address]:
+        return ()
+
+    def groups(self) -> Sequence[SecurityGroup]:
+        return ()
+
+    def launch(
+        self,
+        name: str,
+        reservation_id: str,
+        image: str,
+        ports: Sequence[int],
+        environment: Mapping[str, str],
+    ) -> None:
+        raise self._not_here("started as a container")
+
+    def allocate_address(self, label: str) -> Address:
+        raise self._not_here("given an address")
+
+    def attach_address(self, address: Address, machine: Machine) -> None:
+        raise self._not_here("given an address")
+
+    def delete_address(self, address_id: str) -> None:
+        """Nothing to do: there are no addresses to give back."""
+
+    def let_in(self, name: str, port: int, machine: Machine) -> None:
+        """Nothing to do: SSH answers already."""
+
+    def delete_group(self, group_id: str) -> None:
+        """Nothing to do: there are no groups."""
+
+    @staticmethod
+    def _not_here(what: str) -> errors.RefusedError:
+        return errors.RefusedError(
+            f"your own machine cannot be {what}",
+            likely="It was named with --node, and has no calendar.",
+            way_out="Release it first, then reserve a machine at a site.",
+        )
+
+
+class OwnPlace(NoServices):
     """The student's own machines, as a testbed."""
 
     site = OWN_SITE
@@ -186,7 +228,7 @@ class OwnPlace:
         """End what runs there and delete the folder; a missing one is fine."""
         own = named_machine(machine.name)
         if own is not None:
-            _run(own, "leave", "leaving", _LEAVE_S)
+            _run(own, "leave", "leaving", LEAVE_S)
             keep(replace(own, entered=False))
 
     def delete_lease(self, lease_id: str) -> None:
@@ -199,12 +241,6 @@ class OwnPlace:
     def way(self, machine: Machine) -> Way:
         return self._get(machine.name).way
 
-    def addresses(self) -> Sequence[Address]:
-        return ()
-
-    def groups(self) -> Sequence[SecurityGroup]:
-        return ()
-
     def resources(self, kind: ResourceKind, type_name: str) -> Sequence[Resource]:
         return ()
 
@@ -213,39 +249,6 @@ class OwnPlace:
 
     def extend_lease(self, lease_id: str, end: datetime) -> Lease:
         raise self._not_here("made longer")
-
-    def launch(
-        self,
-        name: str,
-        reservation_id: str,
-        image: str,
-        ports: Sequence[int],
-        environment: Mapping[str, str],
-    ) -> None:
-        raise self._not_here("started as a container")
-
-    def allocate_address(self, label: str) -> Address:
-        raise self._not_here("given an address")
-
-    def attach_address(self, address: Address, machine: Machine) -> None:
-        raise self._not_here("given an address")
-
-    def delete_address(self, address_id: str) -> None:
-        """Nothing to do: there are no addresses to give back."""
-
-    def let_in(self, name: str, port: int, machine: Machine) -> None:
-        """Nothing to do: SSH answers already."""
-
-    def delete_group(self, group_id: str) -> None:
-        """Nothing to do: there are no groups."""
-
-    @staticmethod
-    def _not_here(what: str) -> errors.RefusedError:
-        return errors.RefusedError(
-            f"your own machine cannot be {what}",
-            likely="It was named with --node, and has no calendar.",
-            way_out="Release it first, then reserve a machine at a site.",
-        )
 
 
 def _run(machine: OwnMachine, task: str, doing: str, timeout_s: float) -> None:

@@ -20,6 +20,9 @@ REMIND_BEFORE = timedelta(minutes=15)
 def reservation_code(block: Block, lease_name: str) -> str:
     """Return python-chi code that reserves the block; it runs unchanged in a notebook."""
     kind = block.option.resource
+    if kind == "own":
+        reserve = msl("lease reserve PART --number N")
+        return f"# python-chi does not know machines of your class: `{reserve}` books one"
     if kind == "flavor":
         # No virtual machine has a name beforehand.
         reserved = f"name={block.option.type!r}"
@@ -84,10 +87,15 @@ def calendar_file(
         calendar.add_component(event)
         return event
 
+    begin = (
+        "Run the provisioning notebook at the very beginning: the machine needs its time to boot."
+    )
+    if option.resource == "own":
+        up = msl(f"lease up {spec.part}", at_home=True)
+        begin = f"Run `{up}` at the very beginning: set-up takes its time."
     about_lab = (
         f"Lease {lease_name} on {block.resource} at {option.site}: {option.name}.\n"
-        "Run the provisioning notebook at the very beginning: the machine needs its time to boot.\n"
-        f"{option.changes}".strip()
+        f"{begin}\n{option.changes}".strip()
     )
     lab = add("lab", block.start, block.end, spec.title, about_lab)
     lab.add("location", f"{option.site} {block.resource}")

@@ -109,6 +109,22 @@ def test_a_part_runs_there_and_leaves_nothing(node: OwnNode, tmp_path: Path, par
     assert processes_of(node.home) == []
 
 
+def test_students_take_turns_with_one_machine(node: OwnNode, tmp_path: Path):
+    """Each has it in the block alone; the flow asserts that the second finds nothing of the first,
+    whether or not the first one's block ended in order.
+    """
+    course = small_course(tmp_path / "course", "a100")
+    before = tree(node.home)
+    laptop = tmp_path / "laptop"
+    (laptop / ".ssh").mkdir(parents=True)
+    (tmp_path / "key").rename(laptop / ".ssh" / "id_ed25519")
+    output = run("turns", laptop, course, f"cc@127.0.0.1:{node.port}", node.host_key, node.home)
+    assert "CLEARED BY ITSELF" in output
+    assert "RELEASED" in output
+    assert tree(node.home) == before
+    assert processes_of(node.home) == []
+
+
 @pytest.mark.slow
 def test_nine_kills_leave_one_set_up(node: OwnNode, tmp_path: Path):
     """Killed after any line, the next run goes on; at the end there is one of everything."""
