@@ -79,9 +79,10 @@ def test_the_readme_counts_the_lessons_that_there_are():
     assert len(words) <= 450
 
 
-def test_a_paragraph_of_the_instructors_guide_has_at_most_90_words():
+@pytest.mark.parametrize(("page", "least"), [("README.md", 30), ("own-machines.md", 20)])
+def test_a_paragraph_of_the_instructors_guide_has_at_most_90_words(page, least):
     """An instructor looks something up in it, in mid-term; an item of a list is a paragraph."""
-    blocks = re.split(r"\n\s*\n|\n(?=\d\. |- )", text_of("notebooks/instructor/README.md"))
+    blocks = re.split(r"\n\s*\n|\n(?=\d\. |- )", text_of(f"notebooks/instructor/{page}"))
     paragraphs = [block for block in blocks if not block.startswith(("|", "#", "```"))]
-    assert len(paragraphs) > 30
+    assert len(paragraphs) > least
     assert [block[:60] for block in paragraphs if len(block.split()) > 90] == []

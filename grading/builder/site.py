@@ -45,6 +45,7 @@ _PAGES = [
     "notebooks/2_edge/README.md",
     "grading/README.md",
     "notebooks/instructor/README.md",
+    "notebooks/instructor/own-machines.md",
     "provisioning/rehearsal/README.md",
     "assets/README.md",
     "assets/food11-mini/README.md",

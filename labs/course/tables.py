@@ -163,17 +163,18 @@ class Choose:
         return self
 
 
-def _node(text: str) -> str:
-    """Check how SSH reaches a machine."""
-    if not NODE.fullmatch(text):
-        shown = {"text": text}
-        raise PydanticCustomError(
-            "node", "{text} is no machine: write user@host or user@host:port", shown
-        )
-    return text
+def _reached(nodes: tuple[str, ...]) -> tuple[str, ...]:
+    """Check how SSH reaches each machine."""
+    for node in nodes:
+        if not NODE.fullmatch(node):
+            shown = {"node": node}
+            raise PydanticCustomError(
+                "node", "{node} is no machine: write user@host or user@host:port", shown
+            )
+    return nodes
 
 
-_Nodes = Annotated[tuple[Annotated[Text, AfterValidator(_node)], ...], Field(min_length=1)]
+_Nodes = Annotated[_Texts, AfterValidator(_reached)]
 
 
 @dataclass(frozen=True, config=TABLE)

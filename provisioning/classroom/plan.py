@@ -111,7 +111,7 @@ class ClassPlan:
             (block.end - block.start) / HOUR * (block.option.usd_per_hour or 0) for block in priced
         )
         rest = len(self.seats) - len(priced)
-        unknown = f", and an unknown price for {rest} blocks" if rest else ""
+        unknown = f", and an unknown price for {rest} of the blocks" if rest else ""
         return f" They cost {usd:.2f} dollars by the assignment{unknown}."
 
     def sentence(self) -> str:

@@ -26,7 +26,7 @@ from labs.course.assignment import (
 )
 from labs.course.late import Late, Pool
 from labs.course.lessons import lessons
-from labs.course.tables import AssignmentError
+from labs.course.tables import AssignmentError, ClassMachines
 from labs.sites.spec import resource_name
 
 SHIPPED = PATH.read_text(encoding="utf-8")
@@ -90,6 +90,9 @@ def test_leases_give_points_where_a_lesson_measures_on_one_and_else_to_the_quest
     for own_machine, counts in ((False, "does not count"), (True, "counts")):
         part = replace(shipped.part(1), own_machine=own_machine)
         assert f"A machine of your instructor's {counts} as a lease." in part.terms()
+        shared = replace(part, machines=ClassMachines(("labs@gpu-1.example.edu",)))
+        told = set(shared.terms()) - set(part.terms())
+        assert "when the block ends, your files and programs there are deleted" in told.pop()
 
 
 def test_the_short_assignment_explains_each_key_too():

@@ -174,3 +174,28 @@ def test_a_lease_may_carry_a_pseudonym(tmp_path: Path, monkeypatch: pytest.Monke
     assert names[0] == resource_name("edge") != names[1]
     assert all(re.fullmatch("serve-edge-[0-9a-f]{10}", name) for name in names)
     assert named == "serve-edge-ada-uni-edu"
+
+
+NODES = ("labs@gpu-1.example.edu", "labs@gpu-2.example.edu:2222")
+
+
+@pytest.mark.parametrize("beside_sites", [False, True])
+def test_a_class_may_share_machines_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside_sites: bool
+):
+    """Each is a site of the part; the price is the assignment's. A rehearsal leaves them out."""
+    at_sites = load_spec("model").options
+    nodes = ", ".join(f'"{node}"' for node in NODES)
+    words = f"nodes = [{nodes}], usd_per_hour = 1.2, beside_sites = {str(beside_sites).lower()}"
+    machines = f"number = 1\nown_machine = true\nmachines = {{ {words} }}"
+    text = course.PATH.read_text().replace("number = 1", machines, 1)
+    (tmp_path / "assignment.toml").write_text(text)
+    monkeypatch.setattr(course, "PATH", tmp_path / "assignment.toml")
+    first, second, *others = load_spec("model").options
+    assert (first.site, second.site) == tuple(f"class machine {node}" for node in NODES)
+    assert (first.usd_per_hour, first.resource) == (1.2, "own")
+    assert first.public_site == "class machine"
+    assert tuple(others) == (at_sites if beside_sites else ())
+    assert load_spec("system").options[0].resource == "node"
+    monkeypatch.setenv("REHEARSAL_PORTS", "ports.json")
+    assert load_spec("model").options == at_sites

@@ -130,6 +130,24 @@ def test_a_later_option_takes_only_what_the_first_cannot(wish):
     assert len(make_plan(wanting, MODEL, calendars, [], wish).seats) == 6
 
 
+def test_machines_of_a_class_are_filled_side_by_side(wish):
+    """Each is a site, and none comes after another; the plan says what the hours cost."""
+    shared = dataclasses.replace(
+        FIRST, name="a machine of your class", type="class-model", usd_per_hour=1.2
+    )
+    options = [dataclasses.replace(shared, site=f"class machine labs@{name}") for name in "ab"]
+    spec = dataclasses.replace(MODEL, options=(*options, SECOND))
+    calendars = {option: nodes("box", site=option.site) for option in options}
+    calendars[SECOND] = nodes("n")
+    plan = make_plan(students(2), spec, calendars, [], wish)
+    assert {seat.block.option for seat in plan.seats} == set(options)
+    assert {seat.block.start for seat in plan.seats} == {at(10, 9)}
+    assert "2 on a machine of your class;" in plan.sentence()
+    assert plan.cost() == " They cost 6.80 dollars by the assignment."
+    more = make_plan(students(13), spec, calendars, [], wish)
+    assert more.cost().endswith(", and an unknown price for 1 of the blocks.")
+
+
 def test_wishes_are_met_where_they_can_be(wish):
     """Three students prefer the same hour of one machine; the student who cannot come on the other
     day gets it.

@@ -157,9 +157,15 @@ def test_a_class_of_twenty_has_the_points_that_its_leases_prove(home, tmp_path: 
     assert record.stat().st_mode & 0o077 == 0
     # A machine of the instructor's counts if the assignment says so.
     own = [replace(look, site="own") for look in looks]
+    shared = [replace(look, site="class machine labs@box") for look in looks]
     person = Student(short_name(first.student), first.student)
     elsewhere = [result | {"site": "", "node": ""} for result in results_of(first, 120)]
     counts = replace(part, own_machine=True)
     assert lease_points(part, person, elsewhere, own).points == 0
     assert lease_points(counts, person, elsewhere, own).points == part.lease
+    on_shared = [result | {"site": "own"} for result in elsewhere]
+    assert lease_points(part, person, on_shared, shared).points == 0
+    assert lease_points(counts, person, on_shared, shared).points == part.lease
+    at_a_site = [result | {"site": first.testbed.site} for result in elsewhere]
+    assert lease_points(counts, person, at_a_site, shared).points == 0
     assert held_leases(looks, resource_name("model", "nobody")) == []

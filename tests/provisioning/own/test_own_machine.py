@@ -6,7 +6,10 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import asyncssh
@@ -14,11 +17,14 @@ import psutil
 import pytest
 
 from chameleon_rehearsal.testing import ReachableNode
+from labs.course.lease_record import CLASS_SITE
 from labs.sites.spec import load_spec, own_option
 from provisioning.own.look import Inspection
 from provisioning.own.place import way_to
+from provisioning.own.shared import SharedPlace
 from provisioning.setup.plan import plan
 from provisioning.setup.steps import steps_for
+from provisioning.testbed import LeaseRequest
 from tests.provisioning.own.plain import PlainMachine, differences, make_root, require_root
 from tests.provisioning.rehearsed import KNOWN_PORTS, REHEARSAL, ROOT, small_course
 from tests.tools import tool
@@ -176,6 +182,59 @@ def test_a_plain_server_is_left_as_it_was(tmp_path: Path, account: str):
         words = (ROOT, "edge", f"{account}@127.0.0.1:{machine.port}", tmp_path / "key")
         output = run("part", tmp_path / "laptop", *words, machine.host_key)
         assert ("sudo: without a password" in output) == (account == "ada")
+        assert differences(before, machine.state()) == []
+    finally:
+        machine.end()
+
+
+@pytest.mark.slow
+@pytest.mark.machine
+def test_a_plain_server_clears_itself_between_two_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """On OpenSSH's own server, without sudo: a block's end leaves nothing but the calendar, and the
+    last booking takes that along.
+    """
+    require_root()
+    make_root(tmp_path / "root")
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    key.write_private_key(tmp_path / "key")
+    (tmp_path / "key").chmod(0o600)
+    machine = PlainMachine(tmp_path / "root", key.export_public_key().decode())
+    try:
+        before = machine.state()
+        known_hosts = tmp_path / ".ssh" / "known_hosts"
+        known_hosts.parent.mkdir()
+        known_hosts.write_text(f"{machine.host_key}\n")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("LABS_SSH_KEY", str(tmp_path / "key"))
+        place = SharedPlace(f"{CLASS_SITE}bob@127.0.0.1:{machine.port}")
+        in_an_hour = place.now() + timedelta(hours=1)
+        first = LeaseRequest("serve-edge-ada", "own", "class-edge", None, in_an_hour)
+        lease = place.reserve(first)
+        place.boot(lease.name, lease.id, "", "")
+        (seen,) = place.machines()
+        # A server that nobody ends, and a file.
+        shell = place.shell(seen)
+        assert (
+            shell.run("echo private > notes; setsid sleep 9999 > /dev/null 2>&1 &").exit_code == 0
+        )
+        assert "sleep 9999" in " ".join(machine.state()["processes"])
+        place.extend_lease(lease.id, place.now() + timedelta(seconds=1))
+        for _ in range(300):
+            left = differences(before, machine.state())
+            if len(left) == 2:
+                break
+            time.sleep(0.2)
+        # The folder of the calendar, and its file.
+        assert all(".serving-labs-class" in line for line in left), left
+        second = replace(first, name="serve-edge-eve")
+        its_lease = place.reserve(second)
+        place.boot(second.name, its_lease.id, "", "")
+        (seen,) = place.machines()
+        assert "notes" not in place.shell(seen).run("find .").output
+        for held in (its_lease, lease):
+            place.delete_lease(held.id)
         assert differences(before, machine.state()) == []
     finally:
         machine.end()
