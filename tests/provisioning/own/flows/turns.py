@@ -102,6 +102,15 @@ early = says("bob", "up", "model", code=1)
 assert "starts in" in early, early
 assert not (home / "serve-model-bob").exists()
 
+# A student may also book alone, and give it back.
+listed = says("eve", "plan", "model", "--zone", "UTC")
+assert "a machine of your class" in listed
+booked = says("eve", "reserve", "model", "--number", 20, "--zone", "UTC")
+assert f"serve-model-eve is PENDING on {node.partition('@')[2]} at {place.site}" in booked, booked
+assert len(place.leases()) == 3
+assert "nothing named serve-model-eve is left" in says("eve", "release", "model")
+assert len(place.leases()) == 2
+
 # Ada's block begins now; Bob's follows hers. Nobody books over another's.
 place.delete_lease(ada.id)
 place.delete_lease(bob.id)
