@@ -70,6 +70,9 @@ def test_the_light_rooms_work_under_the_oldest_and_the_newest_python(version: st
         "-n0",
         "-p",
         "no:cacheprovider",
+        # What draws many worlds or exports a network is slow because of how often, not of what.
+        "-m",
+        "not slow",
         "--basetemp",
         tmp_path / "tests",
     ]

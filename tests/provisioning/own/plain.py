@@ -6,6 +6,7 @@ programs and accounts are its own.
 
 import hashlib
 import os
+import re
 import shutil
 import socket
 import stat
@@ -105,7 +106,9 @@ class PlainMachine:
             try:
                 if Path(f"/proc/{process.pid}/root").resolve() != self.root.resolve():
                     continue
-                processes.append(" ".join(process.cmdline()))
+                # OpenSSH counts the connections that have not signed in yet in its own name.
+                name = re.sub(r"\d+ of (?=\d+-\d+ startups)", "", " ".join(process.cmdline()))
+                processes.append(name)
                 listening = [
                     connection
                     for connection in process.net_connections()
