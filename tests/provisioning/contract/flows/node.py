@@ -9,7 +9,7 @@ from pathlib import Path
 from asking import advance, arm, now, raised
 from chi import clients, context, hardware, lease, network, server
 
-assert list(context.list_sites())[:3] == ["CHI@TACC", "CHI@UC", "CHI@Edge"]
+assert list(context.list_sites())[:4] == ["CHI@TACC", "CHI@UC", "CHI@NCAR", "CHI@Edge"]
 context.use_site("CHI@TACC")
 (project,) = context.list_projects()
 assert project == "CHI-rehearsal-mary.node"
