@@ -219,6 +219,8 @@ def room() -> Iterator[Path]:
     ):
         room = Path(name)
         patch.setenv(CACHE_VARIABLE, str(cache_dir()))
+        # uv's too, whose lock files are open to all: an environment may be made here.
+        patch.setenv("UV_CACHE_DIR", os.environ.get("UV_CACHE_DIR") or f"{Path.home()}/.cache/uv")
         for folder in (room, *(room / name for name in ("home", "tmp", "workspace"))):
             folder.mkdir(exist_ok=True)
             folder.chmod(0o755)

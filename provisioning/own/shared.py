@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from labs.course.lease_record import CLASS_SITE
+from labs.shell import msl
 from labs.sites.spec import OWN_SITE, Part, SiteOption, own_option
 from provisioning.chameleon.shells import SshShell
 from provisioning.own import booked
@@ -45,7 +46,7 @@ class NotYoursNowError(errors.ProvisioningError):
     """The machine belongs to another student's block now, or to nobody's."""
 
     likely = "Your block has not begun, or has ended, by the machine's own clock."
-    way_out = "Come back in your block; `msl lease plan PART` shows the free ones."
+    way_out = f"Come back in your block; `{msl('lease plan PART')}` shows the free ones."
 
 
 class SharedPlace(NoServices):

@@ -21,7 +21,8 @@ from tests.provisioning.rehearsed import REHEARSAL, ROOT
 
 OPTIONS = [option for part in PARTS for option in load_spec(part).options]
 SITES = {option.site for option in OPTIONS}
-#: Prints each part's machines, and the machines that can be rehearsed, by site.
+#: Prints each part's machines, and the machines that can be rehearsed, by site; the course has none
+#: at one that is only rehearsed.
 KNOWN = """
 import dataclasses, json
 from labs.sites.spec import PARTS, load_file
@@ -30,7 +31,8 @@ known = {}
 for option in (option for part in PARTS for option in load_file(part).options):
     known.setdefault(option.site, []).append(dataclasses.asdict(option))
 for where, site in catalogue().sites.items():
-    known[site.name].append([group.type for group in catalogue().groups if group.site == where])
+    here = [group.type for group in catalogue().groups if group.site == where]
+    known.setdefault(site.name, []).append(here)
 print(json.dumps(known))
 """
 
