@@ -1,10 +1,12 @@
 """Shared by all tests: marks by folder, and a workspace that is never the developer's own."""
 
+import itertools
 import os
 import re
 import shutil
 import sys
 import tarfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -54,11 +56,13 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 
 
 # First, because xdist reads the groups in a hook of the same name: what is marked after it has no
-# effect.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests in a folder that is named like a marker, and group tests that must run on one
-    worker.
+# effect. What is ordered at last are only the tests that will run.
+@pytest.hookimpl(tryfirst=True, wrapper=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Iterator[None]:
+    """Mark the tests in a folder that is named like a marker, group tests that must run on one
+    worker, and order the groups.
 
     A file's tests share fixtures. Files that share more name a group themselves, as `KNOWN_PORTS`.
     """
@@ -81,9 +85,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(marker)
         if item.nodeid in also:
             item.add_marker("machine")
-    # Workers take groups in this order: what lasts long must not begin last. Its own timeout says
-    # that it may take longer than others.
-    items.sort(key=_timeout_s, reverse=True)
+    yield
+    items[:] = _in_the_order_of_workers(items, getattr(config, "workerinput", {}))
 
 
 def _room_of(path: Path) -> str:
@@ -114,6 +117,23 @@ def pytest_terminal_summary(
         path.write_text(
             "".join(f"{re.sub(r'@[^@]*$', '', id)}\n" for id in sorted(ids)), encoding="utf-8"
         )
+
+
+def _in_the_order_of_workers(items: list[pytest.Item], worker: dict) -> Iterable[pytest.Item]:
+    """Return the tests in the order in which workers take groups: what lasts long begins first.
+
+    A test's own timeout says that it may take longer than others. At the start xdist gives each
+    worker a second group, which waits until the first one ends: none that lasts long may wait
+    there.
+    """
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in sorted(items, key=_timeout_s, reverse=True):
+        groups.setdefault(item.get_closest_marker("xdist_group").args[0], []).append(item)
+    workers = worker.get("workercount", 0)
+    ordered = list(groups.values())
+    first, others = ordered[:workers], ordered[workers:]
+    place = max(0, len(others) - workers)
+    return itertools.chain(*first, *others[place:], *others[:place])
 
 
 def _timeout_s(item: pytest.Item) -> float:
