@@ -43,9 +43,9 @@ lab: setup ## Open the course in JupyterLab; its options go in ARGS="--port 9000
 rehearse: setup ## Run the course's notebooks solved, top to bottom, and print the scoreboard
 	@$(BIN)/python -m grading rehearse $(ARGS)
 
-# On three workers (tests/conftest.py says what stays together): one of them mostly waits for clocks and polls. Without
+# On four workers (tests/conftest.py says what stays together): two of them mostly wait for clocks and polls. Without
 # nbval's plugin, which takes each worker seconds to import; its own tests start it in a process apart.
-PYTEST = $(BIN)/python -m pytest -p no:nbval --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -p no:nbval --numprocesses 4 --dist loadgroup --no-loadscope-reorder
 # Where the machines' tests lie: collecting all the others takes longer.
 MACHINES = tests/emulation tests/labs/serve/ray tests/notebooks tests/provisioning
 

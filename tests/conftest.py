@@ -122,18 +122,22 @@ def pytest_terminal_summary(
 def _in_the_order_of_workers(items: list[pytest.Item], worker: dict) -> Iterable[pytest.Item]:
     """Return the tests in the order in which workers take groups: what lasts long begins first.
 
-    A test's own timeout says that it may take longer than others. At the start xdist gives each
-    worker a second group, which waits until the first one ends: none that lasts long may wait
-    there.
+    A test's own timeout says that it may take longer than others; a group of several files takes
+    longer than one of a single file. At the start xdist gives each worker a second group, which
+    waits until the first one ends: none that lasts long may wait there.
     """
     groups: dict[str, list[pytest.Item]] = {}
-    for item in sorted(items, key=_timeout_s, reverse=True):
+    for item in items:
         groups.setdefault(item.get_closest_marker("xdist_group").args[0], []).append(item)
+    ordered = sorted(groups.values(), key=_lasts_long, reverse=True)
     workers = worker.get("workercount", 0)
-    ordered = list(groups.values())
     first, others = ordered[:workers], ordered[workers:]
     place = max(0, len(others) - workers)
     return itertools.chain(*first, *others[place:], *others[:place])
+
+
+def _lasts_long(group: list[pytest.Item]) -> tuple[float, bool]:
+    return max(map(_timeout_s, group)), len({item.path for item in group}) > 1
 
 
 def _timeout_s(item: pytest.Item) -> float:

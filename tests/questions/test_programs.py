@@ -16,6 +16,9 @@ from labs.course.rules import fault
 from labs.workspace import STUB
 from tests.honest import handed
 
+# Some two hundred programs are started, one after the other.
+pytestmark = pytest.mark.timeout(700)
+
 LESSONS = {lesson.id: lesson for lesson in sources()}
 
 

@@ -40,6 +40,9 @@ from tests.labs.serve.conftest import onnx_path
 
 __all__ = ["onnx_path"]
 
+# A client of a dead instance of Triton's waits half a minute, twice.
+pytestmark = pytest.mark.timeout(700)
+
 #: Largest cost of a bad request for the processes of a server.
 MOST_MEMORY_BYTES = 50_000_000
 
