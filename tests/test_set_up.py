@@ -14,6 +14,9 @@ from provisioning import computer, environment
 from provisioning.computer import dotted
 from tests.test_environment import PROJECT, ROOT, resolve
 
+# Two minutes are spent in waiting for the package index.
+pytestmark = pytest.mark.timeout(700)
+
 #: The command that makes an environment.
 SET_UP = (
     "labs/__init__.py",
