@@ -23,7 +23,9 @@ class NoPredictionError(RuntimeError):
     """There is no answer; the message is for the visitor of the page."""
 
     def __init__(self, message: str, status: int) -> None:
-        """Keep the page's status: 4xx when the picture is at fault, 502 when the server is."""
+        """Keep the page's status: 4xx when the picture is at fault, 502 when the server is, and 503
+        when it has too much to do.
+        """
         super().__init__(message)
         self.status = status
 
@@ -51,6 +53,8 @@ def ask(content: bytes, server: str, triton_model: str = "") -> ServerAnswer:
             label, probability = _triton(text, server, triton_model)
         else:
             label, probability = _fastapi(text, server)
+    except (TimeoutError, httpx.ReadTimeout) as error:
+        raise NoPredictionError(IN_PLAIN_WORDS[503], 503) from error
     except (OSError, httpx.TransportError) as error:
         raise NoPredictionError(f"No answer from {server}. Is it started?", 502) from error
     return ServerAnswer(label, probability, time.perf_counter() - begin_s)

@@ -1,11 +1,13 @@
 """GourmetGram's page in a real browser, in front of the real service."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
 
 from labs.data.labels import CLASS_NAMES
+from labs.serve.page import asking
 from labs.serve.page.app import create_page, samples
 from labs.serve.running import PAGE, start, wait_until_ready
 from tests.browser import jupyterlab
@@ -100,3 +102,14 @@ def test_what_goes_wrong_is_said(model, sent, status, says):
     app = create_page("http://127.0.0.1:9", model)
     reply = TestClient(app, base_url="http://127.0.0.1").post("/", **sent)
     assert (reply.status_code, says in reply.text) == (status, True)
+
+
+@pytest.mark.parametrize("model", ["", "food_classifier"])
+def test_a_server_that_is_too_busy_is_no_missing_one(model, monkeypatch):
+    """It takes the connection, and does not answer in time."""
+    monkeypatch.setattr(asking, "_WITHIN_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        address = f"http://127.0.0.1:{busy.getsockname()[1]}"
+        client = TestClient(create_page(address, model), base_url="http://127.0.0.1")
+        reply = client.post("/", data={"sample": "0"})
+    assert (reply.status_code, "Too many people" in reply.text) == (503, True)
