@@ -20,9 +20,13 @@ from provisioning.testbed.surroundings import site_clock
 from tests.provisioning.rehearsed import BEGINS, rehearsed
 
 ZONE = "America/Chicago"
-# python-chi and its clients warn of their own use of traitlets and more when they are first
-# imported.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [
+    # python-chi and its clients warn of their own use of traitlets and more when they are first
+    # imported.
+    pytest.mark.filterwarnings("ignore"),
+    # With all moments, some minutes of waiting for polls.
+    pytest.mark.timeout(700),
+]
 
 
 @pytest.fixture(params=BEGINS, ids=str)

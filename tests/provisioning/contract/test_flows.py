@@ -7,6 +7,9 @@ import pytest
 
 from tests.provisioning.rehearsed import BEGINS
 
+# With all moments, some minutes of waiting for polls.
+pytestmark = pytest.mark.timeout(700)
+
 
 def test_a_node_from_choosing_the_site_to_releasing_it(rehearsal, chi_python) -> None:
     rehearsal.run("node", "mary.node", python=chi_python)
