@@ -30,7 +30,7 @@ MOST_BODY_BYTES = 14_000_000
 #: Most seconds until all of a body is there, and most bytes of all bodies of a process that arrive
 #: or wait for their answers.
 MOST_BODY_S = 30.0
-MOST_BODIES_BYTES = 48_000_000
+MOST_BODIES_BYTES = 40_000_000
 
 #: Formats that are decoded, by Pillow's names: fewer decoders are fewer ways in.
 FORMATS = ("JPEG", "PNG", "WEBP")
