@@ -92,9 +92,11 @@ def execute(
     except (CellExecutionError, CellTimeoutError) as error:
         place = begun[-1]
         raise LessonFailedError(_explain(name, notebook.cells[place], place, error)) from error
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, AttributeError) as error:
         # nbclient raises a RuntimeError when the kernel dies. Its handler of SIGTERM and SIGINT
-        # ends the kernel, and its clean-up then asserts that there is one.
+        # ends the kernel; its clean-up then asserts that there is one, or fails at None.
+        if isinstance(error, AttributeError) and client.km is not None:
+            raise
         raise LessonFailedError(_explain_death(name, notebook, begun)) from error
     return notebook
 
