@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -34,19 +34,14 @@ NOTE = "shown.json"
 #: The part whose end the pictures show, and the lesson that prints its scoreboard.
 PART, LAST = 1, "defend"
 
-#: JupyterLab's.
-THEMES = ("Light", "Dark")
-
 #: Points of lessons by part and id, as the front page's visible rows say them.
 _ROWS = """page => Object.fromEntries([...page.querySelectorAll("details[data-part]")].map(part => [
   part.dataset.part, Object.fromEntries([...part.querySelectorAll("tr[data-lesson]")].filter(row =>
     row.checkVisibility()).map(row => [row.dataset.lesson, row.lastElementChild.innerText]))]))"""
 
 
-def take(rehearsal: Path, out: Path = PICTURES, themes: Sequence[str] = THEMES) -> None:
-    """Take the pictures from a kept rehearsal, the film in each theme; write beside them what they
-    show.
-    """
+def take(rehearsal: Path, out: Path = PICTURES) -> None:
+    """Take the pictures from a kept rehearsal, and write beside them what they show."""
     if not (rehearsal / "workspace" / "ledger.jsonl").is_file():
         raise FileNotFoundError(
             f"{rehearsal} holds no workspace/ledger.jsonl: name a folder of a kept rehearsal"
@@ -72,7 +67,7 @@ def take(rehearsal: Path, out: Path = PICTURES, themes: Sequence[str] = THEMES) 
         card = page.locator(".msl-card")
         options = [*dict.fromkeys(card.locator(".msl-best-here b").all_inner_texts())]
         shown["scoreboard.png"] = {"options": options} | _photograph(card, out / "scoreboard.png")
-    for theme in themes:
+    for theme in ("Light", "Dark"):
         path = out / f"predict-{theme.lower()}.webp"
         shown[path.name] = film(theme, path) | {"sha256": _sha256(path)}
     (out / NOTE).write_text(

@@ -79,7 +79,7 @@ def test_pictures_are_taken_of_a_kept_folder(tmp_path: Path):
     output = nbformat.v4.new_output("display_data", {"text/html": board.html})
     cells = [nbformat.v4.new_code_cell("scoreboard(records)", outputs=[output])]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), rehearsal / lesson(LAST).notebook.name)
-    take(rehearsal, out, themes=["Dark"])
+    take(rehearsal, out)
     noted = json.loads((out / NOTE).read_text(encoding="utf-8"))
     assert all(option in board.text for option in noted["scoreboard.png"]["options"])
     (rows,) = [rows for rows in noted["front-page.png"]["lessons"].values() if rows]

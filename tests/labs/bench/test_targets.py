@@ -62,16 +62,13 @@ def test_runtimes_agree_with_eager_torch(files, images, eager_logits, runtime, s
 
 
 @pytest.mark.slow
-def test_compiled_torch_agrees_with_eager(files, images) -> None:
-    """Compiling changes the speed, not the results. All layers would be a minute of C++."""
+def test_compiled_torch_agrees_with_eager(files, images, eager_logits) -> None:
+    """Compiling changes the speed, not the logits."""
     import torch
 
     tool("g++", "clang++")
-    layers = open_model(files["torch"], "torch").features[:2]
-    target = torch.compile(layers)
-    np.testing.assert_allclose(
-        bench.caller(target)(images), bench.caller(layers)(images), atol=1e-4
-    )
+    target = torch.compile(open_model(files["torch"], "torch"))
+    np.testing.assert_allclose(bench.caller(target)(images), eager_logits, atol=1e-4)
     assert bench.describe(target, model_path=files["torch"]).backend == "torch-compiled"
 
 
