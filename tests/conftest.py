@@ -56,7 +56,7 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 
 
 # First, because xdist reads the groups in a hook of the same name: what is marked after it has no
-# effect. What is ordered at last are only the tests that will run.
+# effect. The order is set after all hooks, when only the tests that will run are left.
 @pytest.hookimpl(tryfirst=True, wrapper=True)
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]

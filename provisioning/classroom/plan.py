@@ -104,15 +104,17 @@ class ClassPlan:
 
     def cost(self) -> str:
         """Return in words what its machine hours cost on the machines with a known price."""
-        priced = [seat.block for seat in self.seats if seat.block.option.usd_per_hour is not None]
-        if not priced:
+        costs_usd = []
+        for seat in self.seats:
+            usd_per_hour = seat.block.option.usd_per_hour
+            if usd_per_hour is not None:
+                hours = (seat.block.end - seat.block.start) / HOUR
+                costs_usd.append(hours * usd_per_hour)
+        if not costs_usd:
             return ""
-        usd = sum(
-            (block.end - block.start) / HOUR * (block.option.usd_per_hour or 0) for block in priced
-        )
-        rest = len(self.seats) - len(priced)
+        rest = len(self.seats) - len(costs_usd)
         unknown = f", and an unknown price for {rest} of the blocks" if rest else ""
-        return f" They cost {usd:.2f} dollars by the assignment{unknown}."
+        return f" They cost {sum(costs_usd):.2f} dollars by the assignment{unknown}."
 
     def sentence(self) -> str:
         """Return whether the plan is complete, and if not, the shortfall and possible solutions."""

@@ -39,7 +39,7 @@ MARK = ".made-by-serving-labs"
 #: How the files end that hold which machine a part has.
 _ENDING = "-own-machine.json"
 #: Exit code of the scripts for a folder that no set-up has made.
-_TAKEN = 73
+TAKEN = 73
 #: Seconds for ending processes and deleting gigabytes.
 LEAVE_S = 900.0
 
@@ -125,6 +125,10 @@ def own_options(part: Part) -> tuple[SiteOption, ...]:
 class NoServices:
     """The parts of a testbed that a machine over SSH does not have: it is there already."""
 
+    #: Likely cause and way out of a refusal.
+    _likely = "It is reached over SSH, and the services of a testbed do not know it."
+    _way_out = "Reserve a machine at a site if you need that."
+
     def addresses(self) -> Sequence[Address]:
         return ()
 
@@ -156,12 +160,9 @@ class NoServices:
     def delete_group(self, group_id: str) -> None:
         """Nothing to do: there are no groups."""
 
-    @staticmethod
-    def _not_here(what: str) -> errors.RefusedError:
+    def _not_here(self, what: str) -> errors.RefusedError:
         return errors.RefusedError(
-            f"your own machine cannot be {what}",
-            likely="It was named with --node, and has no calendar.",
-            way_out="Release it first, then reserve a machine at a site.",
+            f"this machine cannot be {what}", likely=self._likely, way_out=self._way_out
         )
 
 
@@ -169,6 +170,8 @@ class OwnPlace(NoServices):
     """The student's own machines, as a testbed."""
 
     site = OWN_SITE
+    _likely = "It was named with --node, and has no calendar."
+    _way_out = "Release it first, then reserve a machine at a site."
 
     def _all(self) -> list[OwnMachine]:
         files = sorted(state_folder().glob(f"{NAME_PREFIX}-*{_ENDING}"))
@@ -255,7 +258,7 @@ def _run(machine: OwnMachine, task: str, doing: str, timeout_s: float) -> None:
     """Run one of the scripts that know the folder from outside."""
     command = script(task, folder=machine.name, mark=MARK)
     done = SshShell(machine.outside).run(command, timeout_s=timeout_s)
-    if done.exit_code == _TAKEN:
+    if done.exit_code == TAKEN:
         raise FolderTakenError(done.output.strip()[-300:])
     if done.exit_code != 0:
         raise errors.CommandFailedError(

@@ -22,7 +22,7 @@ from labs.sites.spec import OWN_SITE, Part, SiteOption, own_option
 from provisioning.chameleon.shells import SshShell
 from provisioning.own import booked
 from provisioning.own.look import inspect
-from provisioning.own.place import LEAVE_S, MARK, FolderTakenError, NoServices, way_to
+from provisioning.own.place import LEAVE_S, MARK, TAKEN, FolderTakenError, NoServices, way_to
 from provisioning.setup.jobs import script
 from provisioning.testbed import (
     Booking,
@@ -38,8 +38,6 @@ from provisioning.testbed import (
 
 #: Variable with the file of the private key; SSH's usual ones without it.
 KEY_VARIABLE = "LABS_SSH_KEY"
-#: Exit code of the scripts for a folder that no set-up has made.
-_TAKEN = 73
 
 
 class NotYoursNowError(errors.ProvisioningError):
@@ -176,7 +174,7 @@ class SharedPlace(NoServices):
             raise NotYoursNowError(f"{self._way.host}: {answer['refused']}")
         if "missing" in answer:
             raise errors.LeaseMissingError(f"{self._way.host} has no booking {answer['missing']}")
-        if answer.get("failed") == _TAKEN:
+        if answer.get("failed") == TAKEN:
             raise FolderTakenError(answer["output"].strip())
         if "failed" in answer:
             raise errors.CommandFailedError(
