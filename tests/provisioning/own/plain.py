@@ -85,10 +85,15 @@ class PlainMachine:
         self.host_key = f"[127.0.0.1]:{self.port} {public[0]} {public[1]}"
 
     def _wait(self) -> None:
+        """Wait until the server answers, and until it has ended the session that asked."""
+        server = psutil.Process(self._server.pid)
+        answered = False
         for _ in range(600):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+            if not answered:
+                with socket.socket() as probe:
+                    answered = probe.connect_ex(("127.0.0.1", self.port)) == 0
+            elif not server.children():
+                return
             time.sleep(0.1)
         raise AssertionError((self.root.parent / "sshd.log").read_text())
 
