@@ -68,6 +68,11 @@ class SiteOption:
         return CLASS_SITE.strip() if self.site.startswith(CLASS_SITE) else self.site
 
     @property
+    def at_site(self) -> str:
+        """The site as the end of a sentence; empty for a student's own machine."""
+        return "" if self.site == OWN_SITE else f" at {self.site}"
+
+    @property
     def is_edge(self) -> bool:
         """True when the machine is a container on a device, reached without SSH."""
         return self.resource == "device"

@@ -105,18 +105,19 @@ class Inspection:
         """Return what it is, what will be made where, and what is missing."""
         sudo = "without a password" if self.seen.get("sudo") else "none, and none is needed"
         folder = resource_name(self.part)
-        needed_gb = _NEEDED_GB.get(self.machine, 0)
         system = self._first("system", "an unknown system")
         lines = [f"{self.node}: {system}, {self._first('kernel')}", f"  {self.hardware}"]
         memory_gb = self._first("memory_gb", "?")
         free_gb = self._first("free_gb", "?")
         lines.append(f"  {memory_gb} GB of memory, {free_gb} GB free under {self._first('home')}")
         lines.append(f"  sudo: {sudo}")
-        lines.append(
-            f"Everything goes into ~/{folder}: the course, Python packages ({needed_gb} GB at "
-            "most), data, your work. Nothing else changes, and the release deletes it."
-        )
-        lines += [f"left out: {each}" for each in self.left_out()]
+        if self.machine:
+            packages = f"Python packages ({_NEEDED_GB[self.machine]} GB at most)"
+            lines.append(
+                f"Everything goes into ~/{folder}: the course, {packages}, data, your work. "
+                "Nothing else changes, and the release deletes it."
+            )
+            lines += [f"left out: {each}" for each in self.left_out()]
         lines += [f"missing: {each}" for each in self.lacking()]
         return "\n".join(lines)
 

@@ -374,7 +374,7 @@ class SetupRun:
         """Return the steps as text, with the logs of running steps, the errors of failed ones, and
         the links.
         """
-        lines = [f"{self.title} at {self.settings.option.site}"]
+        lines = [f"{self.title}{self.settings.option.at_site}"]
         lines.append(f"  {'step':<24}{'elapsed':>9}{'usual':>8}")
         for row in self.rows.values():
             lines += _row_lines(row)

@@ -166,7 +166,7 @@ def _picture(shown: ProvisioningProgress) -> str:
     run = shown.setup
     settings = run.settings
     rows = run.rows.values()
-    subtitle = f"{settings.name} at {settings.option.site}: {_progress_words(run)}"
+    subtitle = f"{settings.name}{settings.option.at_site}: {_progress_words(run)}"
     table = html_table(_COLUMNS, [_cells(run, row) for row in rows])
     parts = [heading(run.title, shown.rehearsed, subtitle)]
     if run.state == "done":

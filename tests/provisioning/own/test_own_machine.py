@@ -276,7 +276,7 @@ def test_the_look_says_what_a_machine_lacks(part, seen, machine, lacking):
     assert inspection.machine == machine
     said = "; ".join(inspection.lacking())
     assert (lacking in said) if lacking else said == ""
-    assert "Everything goes into ~/serve-" in inspection.text()
+    assert ("Everything goes into ~/serve-" in inspection.text()) == bool(machine)
 
 
 def test_a_resumed_set_up_needs_no_more_room():
