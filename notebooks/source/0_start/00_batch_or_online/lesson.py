@@ -3,7 +3,7 @@
 #   lesson:
 #     id: start
 #     title: Batch or online, cloud or edge
-#     summary: the waste of precomputing, the cost of a waiting machine, and the time on a network link
+#     summary: the whole course in ten minutes; then batch or online, and the time on a network link
 #     part: 0
 #     kind: core
 #     where: [laptop]
