@@ -75,6 +75,8 @@ def inspect_models(files: Sequence[Taken], pictures: Path) -> dict[str, Facts]:
         if measured := _MEASURED.get((file.sha256, pictures_sha256)):
             facts[file.name] = replace(measured, name=file.name)
     waiting = [file for file in files if file.name not in facts]
+    # The largest takes longest, and only a child's first result is kept for the next submission.
+    waiting.sort(key=lambda file: file.size_bytes, reverse=True)
     # A model that kills or hangs the child is named, and the rest gets a new child.
     while waiting:
         replies = _ask(waiting, pictures)

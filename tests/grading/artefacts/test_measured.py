@@ -146,7 +146,9 @@ def test_a_model_that_takes_for_ever_takes_no_others_result_with_it(
     wide = helper.make_node("Conv", ["x", "w"], ["h0"])
     more = [helper.make_node("Sin", [f"h{i}"], [f"h{i + 1}"]) for i in range(4000)]
     last = helper.make_node("Identity", ["h4000"], ["y"])
-    slow = save(tmp_path / "slow.onnx", [wide, *more, last], initializers=[weight])
+    # Larger than the honest one, so that it comes first.
+    filler = helper.make_tensor("f", TensorProto.FLOAT, [10**6], np.ones(10**6, np.float32))
+    slow = save(tmp_path / "slow.onnx", [wide, *more, last], initializers=[weight, filler])
     monkeypatch.setattr(measured, "SECONDS_A_MODEL", 0)
     inspected = inspect_models([taken(slow), taken(MODEL)], pictures)
     assert "in time" in inspected["slow.onnx"].fault
