@@ -52,6 +52,7 @@ from provisioning.testbed import (
     Resource,
     ResourceKind,
     SecurityGroup,
+    Volume,
     Way,
 )
 from provisioning.testbed.errors import NoKeyError, ProvisioningError, ServiceBusyError
@@ -174,7 +175,7 @@ class ChameleonTestbed:
 
     @_call("booting the server")
     def boot(
-        self, name: str, reservation_id: str, image: str, flavor: str, volume_gb: int = 0
+        self, name: str, reservation_id: str, image: str, flavor: str, volume_id: str = ""
     ) -> None:
         keypair = chi.server.update_keypair()
         if keypair is None:
@@ -190,20 +191,19 @@ class ChameleonTestbed:
             server.submit(wait_for_active=False, show=None)
             return
         # The web page's request for a virtual machine. python-chi would send bare metal's hint, and
-        # an image beside a volume. Nova makes the volume of the image and deletes it with the
-        # server, so none is left behind.
-        image_id = chi.image.get_image_id(image)
-        source: dict[str, Any] = {"image_id": image_id}
-        if volume_gb:
+        # an image beside a volume. Nova deletes the volume with the server, so none is left behind.
+        source: dict[str, Any]
+        if volume_id:
             disk = {
                 "boot_index": 0,
                 "delete_on_termination": True,
-                "source_type": "image",
+                "source_type": "volume",
                 "destination_type": "volume",
-                "uuid": image_id,
-                "volume_size": volume_gb,
+                "uuid": volume_id,
             }
             source = {"block_device_mapping_v2": [disk]}
+        else:
+            source = {"image_id": chi.image.get_image_id(image)}
         flavor_id = chi.server.get_flavor_id(flavor)
         network_id = chi.network.get_network_id(chi.server.DEFAULT_NETWORK)
         clients.connection().compute.create_server(
@@ -213,6 +213,20 @@ class ChameleonTestbed:
             networks=[{"uuid": network_id}],
             **source,
         )
+
+    @_call("listing volumes")
+    def volumes(self) -> tuple[Volume, ...]:
+        listed = unless_absent(lambda: clients.cinder().volumes.list())
+        return tuple(replies.volume(reply) for reply in listed)
+
+    @_call("making the volume")
+    def make_volume(self, name: str, image: str, size_gb: int) -> None:
+        image_id = chi.image.get_image_id(image)
+        clients.cinder().volumes.create(size_gb, name=name, imageRef=image_id)
+
+    @_call("deleting the volume")
+    def delete_volume(self, volume_id: str) -> None:
+        unless_missing(lambda: clients.cinder().volumes.delete(volume_id))
 
     @_call("launching the container")
     def launch(

@@ -9,7 +9,16 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from provisioning.testbed import Address, Booking, Lease, Machine, Reservation, Resource, errors
+from provisioning.testbed import (
+    Address,
+    Booking,
+    Lease,
+    Machine,
+    Reservation,
+    Resource,
+    Volume,
+    errors,
+)
 
 
 def moment(text: Any) -> datetime | None:
@@ -94,6 +103,11 @@ def container(reply: Any, addresses_by_port: Mapping[str, str]) -> Machine:
         fault=fault,
         created=moment(getattr(reply, "created_at", None)),
     )
+
+
+def volume(reply: Any) -> Volume:
+    """Return the volume of Cinder's client."""
+    return Volume(reply.id, reply.name or "", str(reply.status), moment(reply.created_at))
 
 
 def address(document: Mapping[str, Any]) -> Address:

@@ -28,6 +28,7 @@ from provisioning.testbed import (
     Resource,
     ResourceKind,
     SecurityGroup,
+    Volume,
     Way,
     errors,
 )
@@ -135,6 +136,9 @@ class NoServices:
     def groups(self) -> Sequence[SecurityGroup]:
         return ()
 
+    def volumes(self) -> Sequence[Volume]:
+        return ()
+
     def launch(
         self,
         name: str,
@@ -144,6 +148,12 @@ class NoServices:
         environment: Mapping[str, str],
     ) -> None:
         raise self._not_here("started as a container")
+
+    def make_volume(self, name: str, image: str, size_gb: int) -> None:
+        raise self._not_here("given a volume")
+
+    def delete_volume(self, volume_id: str) -> None:
+        """Nothing to do: there are no volumes."""
 
     def allocate_address(self, label: str) -> Address:
         raise self._not_here("given an address")
@@ -214,7 +224,7 @@ class OwnPlace(NoServices):
         return machines
 
     def boot(
-        self, name: str, reservation_id: str, image: str, flavor: str, volume_gb: int = 0
+        self, name: str, reservation_id: str, image: str, flavor: str, volume_id: str = ""
     ) -> None:
         """Make the folder of this name."""
         machine = self._get(name)

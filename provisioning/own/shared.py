@@ -90,7 +90,7 @@ class SharedPlace(NoServices):
         return [self._machine(name) for name in names]
 
     def boot(
-        self, name: str, reservation_id: str, image: str, flavor: str, volume_gb: int = 0
+        self, name: str, reservation_id: str, image: str, flavor: str, volume_id: str = ""
     ) -> None:
         """Make the student's folder; what an earlier student has left goes before."""
         self._ask("enter", name)

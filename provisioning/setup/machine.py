@@ -9,7 +9,7 @@ from typing import Any
 from labs.sites.spec import OWN_SITE
 from provisioning.setup.context import StepContext
 from provisioning.setup.reach import ports_of
-from provisioning.testbed import Address, Lease, Machine, errors
+from provisioning.testbed import Address, Lease, Machine, Volume, errors
 
 RESOURCE_TYPES = {
     "node": "physical:host",
@@ -81,9 +81,41 @@ def server_active(context: StepContext) -> dict[str, Any]:
     flavor = f"reservation:{reservation_id}" if option.resource == "flavor" else "baremetal"
 
     def boot(name: str) -> None:
-        context.testbed.boot(name, reservation_id, option.image, flavor, option.volume_gb)
+        volume_id = _volume(context).id if option.volume_gb else ""
+        context.testbed.boot(name, reservation_id, option.image, flavor, volume_id)
 
     return {"machine_id": _up(context, boot).id}
+
+
+def _volume(context: StepContext) -> Volume:
+    """Return the volume from which the server boots, once it holds the image.
+
+    Nova would make one by itself, but gives up after about three minutes, in which a large image is
+    not copied.
+    """
+    name = context.settings.name
+    option = context.settings.option
+    made = False
+
+    def look() -> Volume | None:
+        nonlocal made
+        named = [volume for volume in context.testbed.volumes() if volume.name == name]
+        for volume in named:
+            if volume.status == "available":
+                return volume
+            # That of a removed server is still listed for a moment.
+            context.say(f"volume is {volume.status}")
+            if volume.failed and made:
+                raise errors.ServerFailedError(f"the volume {name!r} is in {volume.status}")
+            if volume.failed:
+                context.testbed.delete_volume(volume.id)
+        if not named and not made:
+            context.say(f"making a volume of {option.volume_gb} GB from {option.image}")
+            context.testbed.make_volume(name, option.image, option.volume_gb)
+            made = True
+        return None
+
+    return context.until(look, f"the volume {name!r} to hold its image")
 
 
 def container_running(context: StepContext) -> dict[str, Any]:

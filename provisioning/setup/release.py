@@ -12,14 +12,17 @@ from functools import partial
 from labs.sites.spec import NAME_PREFIX, PARTS, resource_name
 from provisioning.setup.context import SPENT
 from provisioning.setup.record import Record
-from provisioning.testbed import Address, Lease, Machine, SecurityGroup, Testbed
+from provisioning.testbed import Address, Lease, Machine, SecurityGroup, Testbed, Volume
 from provisioning.testbed.errors import NotReleasedError, ProvisioningError
 from provisioning.testbed.surroundings import WallClock
 
 #: Kinds of things in the order of their deletion. First a machine, then its address: one that is
 #: deleted while bound makes some services refuse both. The lease goes last: whatever fails before
 #: can be tried again while it is ours.
-KINDS = ("server", "container", "floating IP", "security group", "lease")
+KINDS = ("server", "container", "volume", "floating IP", "security group", "lease")
+
+#: Whatever a site holds for its labs.
+Thing = Lease | Machine | Volume | Address | SecurityGroup
 
 #: A lease may well be active for a while before its student comes and boots the machine.
 GRACE = timedelta(minutes=45)
@@ -31,7 +34,7 @@ class HeldResource:
 
     #: One of ``KINDS``.
     kind: str
-    thing: Lease | Machine | Address | SecurityGroup
+    thing: Thing
     #: Name that a student's things of one part carry.
     owner: str
     #: Asks for its deletion.
@@ -58,6 +61,9 @@ def held_at(testbed: Testbed) -> list[HeldResource]:
         bound_to |= dict.fromkeys(machine.addresses, machine.name)
         delete = partial(testbed.delete_machine, machine)
         held.append(HeldResource(machine.kind, machine, machine.name, delete))
+    for volume in testbed.volumes():
+        delete = partial(testbed.delete_volume, volume.id)
+        held.append(HeldResource("volume", volume, volume.name, delete))
     for address in testbed.addresses():
         # An address that was made by hand on the web page has no label, and belongs to the owner of
         # its machine.
@@ -195,7 +201,7 @@ def _orphans_and_oldest_first(item: Leftover) -> tuple[bool, timedelta]:
 
 
 def _why(
-    thing: Lease | Machine | Address | SecurityGroup,
+    thing: Thing,
     held: list[HeldResource],
     now: datetime,
     grace: timedelta,
@@ -217,6 +223,8 @@ def _why(
         return "" if thing.name in active_names else "no active lease of that name"
     if isinstance(thing, Address):
         return "bound to nothing" if thing.port_id is None else ""
+    if isinstance(thing, Volume) and thing.created and now - thing.created < grace:
+        return ""  # the machine that boots from it may be asked for next
     return "" if thing.name in machine_names else "no machine of that name"
 
 

@@ -137,6 +137,24 @@ class Address:
 
 
 @dataclass(frozen=True)
+class Volume:
+    """A disk of the volume service, from which a virtual machine boots."""
+
+    id: str
+    #: Ours carry the resource name.
+    name: str
+    #: The service's word: creating, downloading, available, in-use, deleting, error.
+    status: str
+    #: When it was made, UTC; None where the service does not say.
+    created: datetime | None = None
+
+    @property
+    def failed(self) -> bool:
+        """True when it will never hold an image."""
+        return self.status.startswith("error")
+
+
+@dataclass(frozen=True)
 class SecurityGroup:
     """A security group: traffic that it allows reaches the virtual machines in it."""
 
@@ -246,11 +264,20 @@ class Testbed(Protocol):
         """Return servers and containers; a site has one of the two."""
 
     def boot(
-        self, name: str, reservation_id: str, image: str, flavor: str, volume_gb: int = 0
+        self, name: str, reservation_id: str, image: str, flavor: str, volume_id: str = ""
     ) -> None:
-        """Ask for a server on a reservation, with a disk of ``volume_gb`` gigabytes; look it up by
-        name afterwards.
+        """Ask for a server on a reservation, which boots from a volume where one is named and takes
+        it along at its end; look it up by name afterwards.
         """
+
+    def volumes(self) -> Sequence[Volume]:
+        """Return the project's volumes; a site of bare metal or devices has none."""
+
+    def make_volume(self, name: str, image: str, size_gb: int) -> None:
+        """Ask for a volume that holds an image; look it up by name afterwards."""
+
+    def delete_volume(self, volume_id: str) -> None:
+        """Ask for the deletion of a volume that no machine holds; a missing one is fine."""
 
     def launch(
         self,

@@ -22,7 +22,16 @@ from provisioning.setup.context import Settings
 from provisioning.setup.record import Record
 from provisioning.setup.run import SetupRun
 from provisioning.setup.steps import steps_for
-from provisioning.testbed import Address, Completed, Lease, Machine, Reservation, SecurityGroup, Way
+from provisioning.testbed import (
+    Address,
+    Completed,
+    Lease,
+    Machine,
+    Reservation,
+    SecurityGroup,
+    Volume,
+    Way,
+)
 from provisioning.testbed.errors import (
     NoAddressError,
     NoKeyError,
@@ -109,6 +118,9 @@ class MemoryTestbed:
         self.machine_list: list[Machine] = []
         self.address_list: list[Address] = []
         self.group_list: list[SecurityGroup] = []
+        self.volume_list: list[Volume] = []
+        #: Statuses that the next volume goes through.
+        self.volume_fate: list[str] = ["downloading", "available"]
         #: Statuses that the next machine goes through.
         self.fate: list[str] = ["BUILD", "ACTIVE"]
         #: Connections until port 22 answers, and sign-ins until the key is accepted.
@@ -174,9 +186,29 @@ class MemoryTestbed:
         self._fates[machine.id] = self.fate[1:]
         self.machine_list.append(machine)
 
-    def boot(self, name, reservation_id, image, flavor, volume_gb=0):
+    def boot(self, name, reservation_id, image, flavor, volume_id=""):
         self._note("boot")
         self.make(name, "server")
+        if volume_id:
+            self.volume_list = changed(self.volume_list, volume_id, status="in-use")
+
+    def volumes(self):
+        self._note("volumes")
+        for index, volume in enumerate(self.volume_list):
+            fate = self._fates.get(volume.id, [])
+            if fate:
+                self.volume_list[index] = dataclasses.replace(volume, status=fate.pop(0))
+        return list(self.volume_list)
+
+    def make_volume(self, name, image, size_gb):
+        self._note("make_volume")
+        volume = Volume(f"volume-{next(self._numbers)}", name, "creating", NOON)
+        self._fates[volume.id] = list(self.volume_fate)
+        self.volume_list.append(volume)
+
+    def delete_volume(self, volume_id):
+        self._note("delete_volume")
+        self.volume_list = [volume for volume in self.volume_list if volume.id != volume_id]
 
     def launch(self, name, reservation_id, image, ports, environment):
         self._note("launch")
@@ -308,9 +340,11 @@ def make_run(memory: MemoryTestbed, clock: DrivenClock, course: Path, tmp_path: 
     state file.
     """
 
-    def make(part: str = "model", only: tuple[str, ...] = (), testbed=None, **settings) -> SetupRun:
+    def make(
+        part: str = "model", only: tuple[str, ...] = (), testbed=None, type="", **settings
+    ) -> SetupRun:
         spec = load_spec(part)
-        option = spec.options[0]
+        option = next(option for option in spec.options if type in ("", option.type))
         steps = [s for s in steps_for(spec, option) if not only or s.name in only]
         settings.setdefault("clock", clock)
         settings.setdefault("stand_in", Path(sys.executable))

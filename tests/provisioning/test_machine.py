@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from provisioning.testbed import Address, errors
+from provisioning.testbed import Address, Volume, errors
 from tests.provisioning.conftest import NOON, facts_of
 
 BOOT = ("lease", "server", "address", "ssh")
@@ -73,6 +73,35 @@ def test_the_active_one_of_several_leases_is_taken_and_one_that_starts_soon_wait
     memory.before = later
     assert facts_of(make_run(only=("lease",)))["lease"]["lease_id"] == active.id
     assert clock.elapsed_s > 60
+
+
+FLAVORS = ("g1.h100.pci.1", "g1.h100.vgpu.1g.12gb")
+
+
+@pytest.mark.parametrize("type", FLAVORS)
+def test_an_h100_boots_from_a_volume_of_its_name(memory, make_run, type):
+    """Its flavor's disk is too small. A volume that a killed kernel left is used again."""
+    memory.give_lease(NAME, kind="flavor:instance")
+    facts_of(make_run(only=BOOT[:2], type=type))
+    assert [(volume.name, volume.status) for volume in memory.volume_list] == [(NAME, "in-use")]
+    memory.machine_list = []
+    memory.volume_list = [Volume("v-9", NAME, "available")]
+    facts_of(make_run(only=BOOT[:2], type=type))
+    assert memory.volume_list == [Volume("v-9", NAME, "in-use")]
+    assert memory.requests.count("make_volume") == 1
+
+
+def test_a_volume_in_error_ends_the_step_and_the_next_run_makes_another(memory, make_run):
+    """Not again in the same run: a quota that is used up would make it go on for ever."""
+    memory.give_lease(NAME, kind="flavor:instance")
+    memory.volume_fate = ["error"]
+    error = failure_of(make_run(only=BOOT[:2], type=FLAVORS[0]))
+    assert isinstance(error, errors.ServerFailedError)
+    assert "volume 'serve-model-ada' is in error" in error.what
+    assert "boot" not in memory.requests
+    memory.volume_fate = ["available"]
+    facts_of(make_run(only=BOOT[:2], type=FLAVORS[0]))
+    assert [volume.status for volume in memory.volume_list] == ["in-use"]
 
 
 @pytest.mark.parametrize("label", ["serve-model-bob", ""], ids=["a classmate's", "nobody's"])

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from provisioning.setup.release import release, survey, sweep, table
-from provisioning.testbed import Address, SecurityGroup
+from provisioning.testbed import Address, SecurityGroup, Volume
 from provisioning.testbed.errors import NotReleasedError, ServiceBusyError
 
 NAME = "serve-model-ada"
@@ -108,6 +108,11 @@ def test_survey_tells_orphans_from_what_is_in_use(memory, clock):
     memory.group_list = [
         SecurityGroup(f"g-{n}", n) for n in ("serve-model-used", "serve-model-gone", "default")
     ]
+    memory.volume_list = [
+        Volume("v-1", "serve-model-used", "in-use", now - timedelta(hours=3)),
+        Volume("v-2", "serve-model-gone", "available", now - timedelta(hours=3)),
+        Volume("v-3", "serve-edge-soon", "downloading", now - timedelta(minutes=2)),
+    ]
     leftovers = survey(memory, now)
     reasons = {(item.kind, item.name): item.reason for item in leftovers}
     expected = {
@@ -121,6 +126,9 @@ def test_survey_tells_orphans_from_what_is_in_use(memory, clock):
         ("lease", "serve-edge-soon"): "",
         ("floating IP", "192.0.2.1"): "bound to nothing",
         ("floating IP", "192.0.2.2"): "",
+        ("volume", "serve-model-used"): "",
+        ("volume", "serve-model-gone"): "no machine of that name",
+        ("volume", "serve-edge-soon"): "",
         ("security group", "serve-model-used"): "",
         ("security group", "serve-model-gone"): "no machine of that name",
     }
@@ -128,7 +136,7 @@ def test_survey_tells_orphans_from_what_is_in_use(memory, clock):
     orphans = [item.orphan for item in leftovers]
     assert orphans == sorted(orphans, reverse=True)
     assert leftovers[0].name == "192.0.2.1"
-    for words in ("30.0 h", "to come, 02 Mar 17:00 UTC", "6 of 12 are orphans"):
+    for words in ("30.0 h", "to come, 02 Mar 17:00 UTC", "7 of 15 are orphans"):
         assert words in table(leftovers)
     assert table([]) == "Nothing of the labs is left."
 

@@ -83,7 +83,7 @@ def boot(block: Block) -> None:
     lease = next(each for each in block.testbed.leases() if each.id == block.lease.id)
     (reservation, *_) = lease.reservations
     image = block.option.image
-    block.testbed.boot(lease.name, reservation.id, image, "baremetal", block.option.volume_gb)
+    block.testbed.boot(lease.name, reservation.id, image, "baremetal")
 
 
 def result_at(block: Block, begun: datetime, kind: str) -> dict[str, str]:
