@@ -97,6 +97,15 @@ def test_a_command_is_run_as_zun_runs_it(mary, world, command, output, code) -> 
     ]
 
 
+def test_a_command_begins_where_jupyters_images_do(mary) -> None:
+    """In the home, not in the folder `work` that lies in it: public notebooks move files there."""
+    run = "sh -c 'pwd; echo $HOME; touch a; mv a work/ && ls work'"
+    answer = mary.send("POST", f"{CONTAINERS}/pi/execute", command=run).json()
+    where, home, moved = answer["output"].split()
+    assert where.endswith("/home/jovyan")
+    assert (home, moved, answer["exit_code"]) == (where, "a", 0)
+
+
 def test_a_command_that_outlasts_the_limit_has_no_exit_code_and_goes_on(mary, world) -> None:
     world.limits = Limits(execute_s=2.0)
     with mary.client:  # one event loop for all requests, as in the rehearsal's process
@@ -156,7 +165,8 @@ def test_the_fault_of_an_upload_waits_for_one_that_a_proxy_could_refuse(mary, wo
 @pytest.mark.parametrize(
     ("folder", "path", "names"),
     [
-        pytest.param("/home/jovyan/work", "/home/jovyan/work/a.txt", ["a.txt"], id="a file"),
+        pytest.param("/home/jovyan", "/home/jovyan/a.txt", ["a.txt"], id="a file"),
+        pytest.param("/home/jovyan/work", "/home/jovyan/work/a.txt", [], id="a file below it"),
         pytest.param("/tmp", "/tmp/a.txt", [], id="a file outside the working folder"),
         pytest.param("/tmp", "/tmp", [".", "./a.txt"], id="a folder"),
         pytest.param("/no/such", "/no/such/a.txt", [], id="a folder that is missing"),

@@ -279,14 +279,16 @@ def _running(request: Request, ref: str, verb: str) -> Document:
 
 
 def _scratch(world: World, record: Document) -> Scratch:
-    home = record["workdir"] or (
-        "/home/jovyan/work" if "jupyter" in record["image"].lower() else "/root"
-    )
+    is_jupyter = "jupyter" in record["image"].lower()
+    home = record["workdir"] or ("/home/jovyan" if is_jupyter else "/root")
     folder = world.folder / "containers" / record["id"]
     scratch = Scratch(
         world, folder, home, record["name"], record["image"], record.get("conditions", {})
     )
     scratch.prepare()
+    if is_jupyter:
+        # Jupyter's images bring it; commands begin in the folder above it.
+        scratch.inside("/home/jovyan/work").mkdir(parents=True, exist_ok=True)
     return scratch
 
 

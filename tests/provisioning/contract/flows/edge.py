@@ -32,10 +32,10 @@ assert pi.execute("no-such-program")[1] == "-1"
 with tempfile.TemporaryDirectory() as folder:
     model = Path(folder) / "model.onnx"
     model.write_text("weights")
-    pi.upload(str(model), "/home/jovyan/work")
+    pi.upload(str(model), "/home/jovyan")
     back = Path(folder) / "back"
     back.mkdir()
-    pi.download("/home/jovyan/work/model.onnx", str(back))
+    pi.download("/home/jovyan/model.onnx", str(back))
     assert (back / "model.onnx").read_text() == "weights"
     # A file elsewhere is not found; a folder is, wherever it is.
     other = Path(folder) / "other.onnx"
