@@ -151,6 +151,25 @@ def test_a_node_that_is_deleted_takes_its_processes_and_files_along(world, node,
     assert not (world.folder / "nodes" / "5e7").exists()
 
 
+def test_a_node_that_restarts_takes_no_connection_once_the_command_has_ended(
+    world, node, key
+) -> None:
+    """Notebooks restart a node and wait for port 22 at once: what they find must be back."""
+
+    async def go() -> tuple[int | None, bool]:
+        async with opened(world), connect(world, key) as connection:
+            port = json.loads((world.folder / "ports.json").read_text())[ADDRESS]
+            code = (await connection.run("sudo reboot")).exit_status
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionRefusedError:
+                return code, False
+            writer.close()
+            return code, True
+
+    assert asyncio.run(go()) == (0, False)
+
+
 def test_a_node_in_error_does_not_listen(world, node) -> None:
     """One that runs does, and OpenSSH is told where: ``test_reach.py`` comes there by it."""
     world.store.put("server", node | {"fate": "ERROR"})

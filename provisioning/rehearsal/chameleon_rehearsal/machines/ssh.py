@@ -203,7 +203,7 @@ class Listeners:
         key = server["public_key"] or self._any_key(server)
 
         async def serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
-            await _serve(self._world, self._processes, server, scratch, process)
+            await _serve(self._world, self._processes, server, scratch, process, acceptor)
 
         acceptor = await asyncssh.listen(
             "127.0.0.1",
@@ -258,6 +258,7 @@ async def _serve(
     server: Document,
     scratch: Scratch,
     process: asyncssh.SSHServerProcess[bytes],
+    acceptor: asyncssh.SSHAcceptor,
 ) -> None:
     raw = process.command
     text = raw.decode() if isinstance(raw, bytes) else raw
@@ -302,6 +303,9 @@ async def _serve(
         code = await child.wait()
         await process.stdout.drain()
         await process.stderr.drain()
+        if _asked_to_restart(scratch.root).exists():
+            # Who waits for port 22 next must not find the SSH server that is about to go.
+            acceptor.close()
         process.exit(code if code >= 0 else 128 - code)
     finally:
         if child.returncode is None:
