@@ -201,10 +201,28 @@ def test_a_container_is_found_by_its_new_name(mary) -> None:
     assert mary.send("GET", f"{CONTAINERS}/pi").status_code == 404
 
 
-def test_one_that_runs_must_be_stopped_or_forced_to_be_deleted(mary) -> None:
-    assert mary.send("DELETE", f"{CONTAINERS}/pi").status_code == 409
-    assert mary.send("DELETE", f"{CONTAINERS}/pi", force="True").status_code == 204
-    assert mary.send("GET", f"{CONTAINERS}/pi").status_code == 404
+@pytest.mark.parametrize(
+    ("waits", "asked", "refused"),
+    [
+        (True, {}, "Cannot delete container {} in Running state"),
+        (True, {"stop": "False", "force": "False"}, "Cannot delete container {} in Running state"),
+        (True, {"stop": "True"}, None),
+        (True, {"force": "True"}, None),
+        (False, {}, "Cannot delete container {} in Creating state"),
+        (False, {"stop": "True"}, "Cannot delete_after_stop container {} in Creating state"),
+        (False, {"force": "True"}, None),
+    ],
+)
+def test_one_that_runs_or_begins_is_not_simply_deleted(
+    reserved, hand, waits, asked, refused
+) -> None:
+    mary, _ = reserved
+    uuid = create(*reserved).json()["uuid"]
+    hand.wait(CONTAINER_START_S if waits else 0)
+    answer = mary.send("DELETE", f"{CONTAINERS}/pi", **asked)
+    if refused:
+        assert (answer.status_code, refused.format(uuid) in answer.text) == (409, True)
+    assert mary.send("GET", f"{CONTAINERS}/pi").status_code == (200 if refused else 404)
 
 
 def test_a_name_of_two_is_409_and_without_a_device_it_ends_in_error(reserved, hand) -> None:

@@ -77,15 +77,32 @@ async def rename_container(ref: str, request: Request) -> dict[str, Any]:
     return _body(request, world_of(request).store.put("container", record | asked))
 
 
+#: Zun's name of a deletion, by what the request has: `stop` counts before `force`.
+_DELETIONS = {"stop": "delete_after_stop", "force": "delete_force"}
+#: States in which each is possible, among those that occur here. Source: Zun's `VALID_STATES`.
+_DELETABLE = {
+    "delete": ("Error",),
+    "delete_after_stop": ("Running", "Error"),
+    "delete_force": ("Creating", "Running", "Error"),
+}
+
+
 @router.delete("/containers/{ref}", status_code=204)
 async def delete_container(ref: str, request: Request) -> None:
-    """Delete a container; one that runs must be stopped or forced in the same request."""
+    """Delete a container; one that runs must be stopped or forced in the same request, and one that
+    is created can only be forced.
+    """
     record = _own(request, ref)
     refuse_unless_valid(request, "zun query DELETE containers", dict(request.query_params))
-    asked = [request.query_params.get(name, "") for name in ("stop", "force")]
-    running = machine_status(record, world_of(request).clock.now()) == "Running"
-    if running and not any(value.lower() in ("true", "1", "yes") for value in asked):
-        raise refusals.zun(409, f"Cannot delete container {record['id']} in Running state")
+    asked = [
+        name
+        for name in ("stop", "force")
+        if request.query_params.get(name, "").lower() in ("true", "1", "yes")
+    ]
+    action = _DELETIONS[asked[0]] if asked else "delete"
+    status = machine_status(record, world_of(request).clock.now())
+    if status not in _DELETABLE[action]:
+        raise refusals.zun(409, f"Cannot {action} container {record['id']} in {status} state")
     world_of(request).remove_machine("container", record)
 
 
