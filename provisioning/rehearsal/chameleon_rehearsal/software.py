@@ -28,7 +28,8 @@ class Software:
     #: By name, without registry and tag. There must be `ubuntu`, which stands for any container
     #: that is not listed, and `CC-Ubuntu24.04`, for any image of Chameleon's.
     images: Mapping[str, Image]
-    #: Commands by Ubuntu package; an unlisted package has a command of the same name.
+    #: Commands by Ubuntu package; a name may end in `*`. An unlisted package has a command of the
+    #: same name.
     packages: Mapping[str, Sequence[str]]
     #: Names of this computer's variables that a machine's commands see.
     variables: Sequence[str] = ()

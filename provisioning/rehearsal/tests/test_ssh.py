@@ -105,6 +105,25 @@ def test_a_command_runs_in_the_nodes_home_with_a_short_environment_and_a_termina
 
 
 @pytest.mark.parametrize(
+    ("line", "output"),
+    [
+        ("sudo apt -y install nvidia-driver-520 && nvidia-smi", ["nvidia-smi"]),
+        ("sudo apt install cuda-drivers=520.61.05-1 && nvidia-smi", ["nvidia-smi"]),
+        ("sudo apt install nvidia-cuda-toolkit && nvcc --version", ["nvcc --version"]),
+        # The group was made by commands that are not run.
+        ("sg docker -c 'docker ps' && echo on", ["sg docker -c 'docker ps'", "on"]),
+    ],
+)
+def test_what_public_notebooks_set_up_on_a_node_goes_on(world, node, key, line, output) -> None:
+    async def talk() -> str:
+        async with opened(world), connect(world, key) as connection:
+            return (await connection.run(line)).stdout
+
+    said = asyncio.run(talk()).replace("rehearsed, not run: ", "").splitlines()
+    assert [text for text in said if not text.startswith("sudo ")] == output
+
+
+@pytest.mark.parametrize(
     "stranger", ["another key", "another user", "a server without a key", None]
 )
 def test_only_user_cc_with_the_servers_own_key_comes_in(world, node, key, stranger) -> None:

@@ -11,6 +11,7 @@ import json
 import os
 import shlex
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 #: Commands that would change or describe this computer, and not the machine. They are recorded,
@@ -37,6 +38,7 @@ COMMANDS = {
     "mamba",
     "modprobe",
     "mount",
+    "newgrp",
     "nvidia-ctk",
     "nvidia-smi",
     "openstack",
@@ -47,6 +49,7 @@ COMMANDS = {
     "rocm-smi",
     "rocminfo",
     "service",
+    "sg",
     "shutdown",
     "su",
     "sudo",
@@ -107,9 +110,17 @@ def _bring(packages: tuple[str, ...], folder: Path) -> None:
     """Add the commands of packages to a machine's folder of commands, as shims."""
     software = json.loads(Path(os.environ["REHEARSAL_SOFTWARE"]).read_text(encoding="utf-8"))
     for package in packages:
-        for name in software["packages"].get(package, [package]):
+        for name in _commands_of(package.partition("=")[0], software["packages"]):
             if not (folder / name).exists():
                 make(folder, name)
+
+
+def _commands_of(package: str, listed: dict[str, list[str]]) -> list[str]:
+    """Return a package's commands; a name in the table may end in `*`, as in `nvidia-driver-*`."""
+    if package in listed:
+        return listed[package]
+    patterns = (name for name in listed if fnmatchcase(package, name))
+    return next((listed[name] for name in patterns), [package])
 
 
 if __name__ == "__main__":
