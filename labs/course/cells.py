@@ -10,6 +10,7 @@ import inspect
 import json
 import linecache
 import math
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from types import BuiltinFunctionType, FunctionType, ModuleType
@@ -173,7 +174,7 @@ def alone(cell: str, name: str) -> Callable:
         Exception: Whatever the cell raises before it has made it. A line behind it may need the
             notebook.
     """
-    scope = names()
+    scope = names(cell)
     try:
         define(cell, scope)
     except Exception:
@@ -184,12 +185,18 @@ def alone(cell: str, name: str) -> Callable:
     return scope[name]
 
 
-def names() -> dict[str, Any]:
-    """Return the names that a lesson's functions may use."""
-    # With pandas, whose import lessons without functions need not wait for.
-    import pandas as pd
+#: How a cell's text names pandas; its import takes seconds on a busy processor.
+PANDAS = re.compile(r"\b(pd|pandas)\b")
 
-    return {"np": np, "pd": pd, "json": json, "math": math}
+
+def names(cell: str) -> dict[str, Any]:
+    """Return the names that a function's cell may use without importing them."""
+    given = {"np": np, "json": json, "math": math}
+    if PANDAS.search(cell):
+        import pandas as pd
+
+        given["pd"] = pd
+    return given
 
 
 def define(cell: str, scope: dict[str, Any]) -> None:

@@ -173,7 +173,7 @@ class _Turns(ast.NodeTransformer):
 
 def _made(source: str, name: str) -> Callable | None:
     """Return the function that a mutant's text makes, or None if that text stops."""
-    scope = names()
+    scope = names(source)
     tree = ast.fix_missing_locations(_Turns().visit(ast.parse(source)))
     turns = [0]
     scope[_TURN] = partial(_count, turns)

@@ -3,6 +3,9 @@
 #: Module that pytest loads in the sandbox.
 PLUGIN = "grading.grade.functions.plugin"
 
+#: The one notebook of a run.
+NOTEBOOK = "answers.ipynb"
+
 #: Path of the record of a cell's end, by the cell's place. Each cell has a separate file, so that
 #: it cannot damage another's.
 ENDINGS = "ending-{}.json"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grading.grade.deadline import deadline
-from grading.grade.functions.names import CASES, PLUGIN
+from grading.grade.functions.names import CASES, NOTEBOOK, PLUGIN
 from grading.grade.functions.results import DISTURBED, endings_back, results_back
 from grading.grade.sandbox import Sandbox, SandboxLimits, abilities
 from labs.course import cases as compared
@@ -52,9 +52,6 @@ _MEMORY_BYTES = 1_400 << 20
 
 #: The largest file that a run may write.
 _FILE_BYTES = 64 << 20
-
-#: The one notebook of a run.
-NOTEBOOK = "answers.ipynb"
 
 #: Jupyter's description of our kernel.
 _KERNEL = {
