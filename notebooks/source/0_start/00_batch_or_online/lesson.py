@@ -326,8 +326,8 @@ pd.DataFrame(costs).T.style.format(form, precision=3)
 # And it does not matter in an archive that an answer is hours old.
 #
 # For the guide and the canteens, batch is impossible at any price: you cannot answer a
-# photo in advance that has not been taken yet. They pay for machines that are idle for a
-# part of the busiest hour, and for most of the night.
+# photo in advance that has not been taken yet. They may pay for machines that are idle
+# for a part of the busiest hour, and surely for most of the night.
 #
 # ## Where: what the link takes
 #

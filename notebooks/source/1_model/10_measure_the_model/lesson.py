@@ -309,7 +309,7 @@ table.style.format(precision=2, na_rep="")
 
 # %% [markdown]
 # The first photo of a batch waits for the last: look at the column *milliseconds per
-# batch*. So the right batch size is not the one with the highest throughput, but the
+# batch*. So do not simply take the batch size with the highest throughput: take the
 # smallest one that comes near it:
 
 # %%

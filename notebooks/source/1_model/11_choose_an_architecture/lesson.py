@@ -211,15 +211,15 @@ ledger().observe("architecture.networks", judged.T.to_dict())
 table.sort_values("ms").style.format(precision=2, na_rep="")
 
 # %% [markdown]
-# *Times as long* is the ratio to `mobilenetv2_100`, round by round, with the ends of its
-# 95 % interval. If time depended on arithmetic alone, the last column would contain the
-# same number in every row. It does not. A depthwise layer does nine multiply-adds for
-# each number that it fetches, and then waits for memory; large dense layers keep the
-# arithmetic units busy. And each operator takes some microseconds before it computes
-# anything. On one thread of an AMD EPYC, the half MobileNetV2 took 0.54 times as long as
-# the full one, with 0.32 times the arithmetic. ResNet-18 took 4.5 times as long, with 6
-# times the arithmetic. So use multiply-adds to decide which networks to measure, and then
-# measure.
+# *Times as long* is the ratio to `mobilenetv2_100`, round by round, with the ends of
+# its 95 % interval. If time depended on arithmetic alone, the last column would contain
+# the same number in every row. It does not. A depthwise layer does nine multiply-adds
+# for each number that it fetches, and may then wait for memory; large dense layers can
+# keep the arithmetic units busy. And each operator takes some microseconds before it
+# computes anything. On one thread of an AMD EPYC, the half MobileNetV2 took 0.54 times
+# as long as the full one, with 0.32 times the arithmetic. ResNet-18 took 4.5 times as
+# long, with 6 times the arithmetic. So use multiply-adds to decide which networks to
+# measure, and then measure.
 #
 # ## The frontier
 #
@@ -341,7 +341,7 @@ points.round(1)
 # ## What you found
 #
 # - The right network for one place is the wrong one for another. A minute of measuring
-#   rules out most networks before you train any.
+#   shows which networks are fast enough, before you train any.
 # - Train a network that is fast enough, and judge it on photos like your customers'.
 #
 # This course continues with the MobileNetV2, which is already trained. Everything that

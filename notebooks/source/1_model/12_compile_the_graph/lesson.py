@@ -232,12 +232,12 @@ for name, graph in nodes.items():
 pd.DataFrame(kinds).fillna(0).astype(int)
 
 # %% [markdown]
-# *Basic* folds constants. *Extended* fuses operators as well. **Operator fusion** merges
-# neighbouring operators into one: here, a convolution clips its result (Clip) before it
-# writes it. Both levels work on every machine with ONNX Runtime. *All* fuses the
-# additions (Add) too, and uses primitives for your processor. **Primitives** are
-# implementations of an operator for one kind of hardware. They have their own memory
-# layout (`nchwc`), and `food11-all.onnx` may fail on another processor.
+# *Basic* folds constants. *Extended* fuses operators as well. **Operator fusion**
+# merges neighbouring operators into one: here, a convolution clips its result (Clip)
+# before it writes it. Both levels work on every machine with ONNX Runtime. *All* fuses
+# the additions (Add) too, and uses primitives for your processor. **Primitives** are
+# implementations of an operator for one kind of hardware. On x86, they have their own
+# memory layout (`nchwc`), and `food11-all.onnx` may fail on another processor.
 #
 # ## Where the time goes
 #
@@ -267,10 +267,10 @@ table = pd.DataFrame(photo_ms).sort_values("food11-unfolded", ascending=False)
 table.style.format("{:.2f} ms", na_rep="")
 
 # %% [markdown]
-# Compare the row of the convolutions with the others. Folding and fusing shorten only the
-# *other* rows. They do not make the convolutions faster. The convolutions of the last
-# column have another **memory layout**, the order in which the numbers of a tensor are
-# stored.
+# Add up the convolutions of each column (`Conv` and `FusedConv`), and compare the sums
+# with the other rows. Folding and fusing remove work from the *other* rows: do they
+# also make the convolutions faster? On x86, the convolutions of the last column have
+# another **memory layout**, the order in which the numbers of a tensor are stored.
 #
 # ## The same numbers in another order
 #
@@ -327,13 +327,13 @@ for axis, layout in zip(axes, ("NCHW", "NHWC", "NCHWc")):
 # ## Measure
 #
 # The next cell measures all four files exactly as they are, and `food11`: the file that
-# you exported, opened in the usual way. By default, ONNX Runtime applies *all* its levels
-# when it opens a file. The same file also goes to another compiler: **OpenVINO** is
-# Intel's runtime, which fuses, changes layouts, and has its own primitives. Its runtime
-# graph names the kernel of each node, which proves what was executed. The hint in the
-# code asks for 32 bits. Without it, OpenVINO would use 16 bits on a processor that has
-# them, and you would not compare float32 with float32. All six take turns, for about two
-# minutes.
+# you exported, opened in the usual way. By default, ONNX Runtime applies *all* its
+# levels when it opens a file. The same file also goes to another compiler: **OpenVINO**
+# is Intel's runtime, which fuses, changes layouts, and has its own primitives. Its
+# runtime graph names the kernel of each node, which proves what was executed. The hint
+# in the code asks for 32 bits. Without it, OpenVINO would use 16 bits on a processor
+# that has them, and you would not compare float32 with float32. All six take turns,
+# which takes a minute or more.
 
 # %%
 guesses = predicted("compile.faster")
@@ -370,7 +370,8 @@ table.style.format(precision=2, na_rep="")
 # ## What you found
 #
 # - **What does the compiler change?** It merged BatchNorm, Clip and Add into the
-#   convolutions, and changed the order of the numbers. The answers stayed the same.
+#   convolutions, and on x86 also changed the order of the numbers. The answers stayed
+#   the same.
 # - **Which change saves time?** On the machine used for this page, an AMD EPYC, folding
 #   and fusing made the model 1.5 times as fast (1.26 to 1.70). With the layout it was 2.8
 #   times as fast (2.33 to 3.49).

@@ -294,8 +294,9 @@ for name, settings in relatives.items():
 #
 # The next cell measures all five files in turns, with one photo and with 32, and then
 # counts their right answers to the evaluation photos. It also measures *your* file in
-# OpenVINO: a QDQ file leaves the choice of kernels to the runtime, and OpenVINO's runtime
-# graph names those that it chose. This takes about two minutes.
+# OpenVINO: a QDQ file leaves the choice of kernels to the runtime, and OpenVINO's
+# runtime graph names those that it chose. This takes a minute or two, and longer on a
+# busy machine.
 
 # %%
 guesses = predicted("quantize.faster")
@@ -376,10 +377,10 @@ for name in ("int8-static-u8s8", "int8-static-u8s8-7bit"):
 recorded_on_epyc_7763().style.format(precision=1)
 
 # %% [markdown]
-# In that table, the same bytes give worse answers on the EPYC 7763 if the weights have 8
-# bits: the intervals of both 8-bit files are below 0. You get no error and no warning.
-# With 7-bit weights, 255 × 64 + 255 × 64 = 32,640 just fits, and the logits are the same.
-# So measure a file on the processor that will run it.
+# In that table, the same bytes give worse answers on the EPYC 7763 if the weights have
+# 8 bits: the intervals of both 8-bit files end below 0, one of them just below. You get
+# no error and no warning. With 7-bit weights, 255 × 64 + 255 × 64 = 32,640 just fits,
+# and the logits are the same. So measure a file on the processor that will run it.
 #
 # ## What you found
 #

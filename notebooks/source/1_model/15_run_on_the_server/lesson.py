@@ -185,9 +185,9 @@ node_runs = [event for event in profiles["cpu"] if event["name"].endswith("_kern
 print(str(node_runs[0])[:240], "…")
 
 # %% [markdown]
-# Every list gave answers. A rehearsal has no GPU, and yet there was at most a warning:
-# this is what happened last spring. The proof is in the profiles, which are lists of
-# events. Most events describe one run of one node, like the one above.
+# Every list gave answers. Where there was no GPU, there was at most a warning: this is
+# what happened last spring. The proof is in the profiles, which are lists of events.
+# Most events describe one run of one node, like the one above.
 
 
 # %% question="server.nodes"

@@ -151,10 +151,10 @@ if board is not None:
 check("device.container")
 
 # %% [markdown]
-# If the image were built for another processor, the status would be `Error`, and `submit`
-# would return without an error. Now run a first command in the container. You get its
-# output and its exit code as text. (In a rehearsal, your computer plays the device, so
-# the command prints your computer's architecture and not `aarch64`.)
+# If the image were built for another processor, the status would be `Error`, and
+# `submit` would return without an error. Now run a first command in the container. You
+# get its output and its exit code as text. (In a rehearsal, your computer plays the
+# device, so the command prints your computer's architecture.)
 
 # %%
 board.execute("uname -m")

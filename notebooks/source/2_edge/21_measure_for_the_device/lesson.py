@@ -264,13 +264,13 @@ table.style.format(precision=2, na_rep="").set_caption(machine.label)
 check("files.race")
 
 # %% [markdown]
-# Does your script agree with the benchmark? If the difference is large, check the threads
-# and the other programs that run. If an x86 processor plays the device, do not reject
-# S8S8 because it is slow here: x86 has no instruction for it. For this network on a
-# Raspberry Pi 5, [Arm's
+# Does your script agree with the benchmark? If the difference is large, check the
+# threads and the other programs that run. If an x86 processor plays the device, do not
+# reject S8S8 if it is slow here: most x86 processors have no instruction for it. For
+# this network on a Raspberry Pi 5, [Arm's
 # course](https://learn.arm.com/courses/executorch-on-arm/optimize-image-classification/evaluate-int8-mobilenetv2/bring-the-runtime-paths-into-one-view/)
-# measured {{ xnnpack_fp32_pi.p50_ms }} ms in float32 and {{ xnnpack_int8_pi.p50_ms }} ms
-# in INT8, with ExecuTorch in place of ONNX Runtime.
+# measured {{ xnnpack_fp32_pi.p50_ms }} ms in float32 and {{ xnnpack_int8_pi.p50_ms }}
+# ms in INT8, with ExecuTorch in place of ONNX Runtime.
 #
 # ## What you found
 #

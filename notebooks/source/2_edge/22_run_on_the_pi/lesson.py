@@ -121,9 +121,11 @@ print(f"Your script: median {before_ms:.2f} ms before, {after_ms:.2f} ms after")
 table.style.format(precision=2, na_rep="").set_caption(machine.label)
 
 # %% [markdown]
-# Is the order the same as in *Measure for the device*? If an x86 processor played the
-# device there, its instructions decided. Here SDOT decides. Look at the answers too: the
-# bytes are the same, so only a few answers should differ from those at home.
+# Is the order the same as in *Measure for the device*? On the board, SDOT decides;
+# where an x86 processor plays the device, its own instructions do. If two intervals
+# overlap, their order may be chance. Look at the answers too: the bytes are the same,
+# so only a few answers should differ from those at home (more, if your computer is an
+# x86 without VNNI).
 #
 # For this network on a Raspberry Pi 5, [Arm's
 # course](https://learn.arm.com/courses/executorch-on-arm/optimize-image-classification/evaluate-int8-mobilenetv2/bring-the-runtime-paths-into-one-view/)
@@ -159,9 +161,9 @@ cores.style.format(precision=2, na_rep="").set_caption(machine.label)
 #
 # ## Five minutes without a pause
 #
-# Now the board works for five minutes without a pause (in a rehearsal, for four seconds).
-# Every five seconds, the benchmark records the median latency, the number of photos, the
-# temperature and the clock.
+# Now the board works for five minutes without a pause (in a rehearsal, for four
+# seconds). Every five seconds (in a rehearsal, every half second), the benchmark
+# records the median latency, the number of photos, the temperature and the clock.
 
 # %%
 busy = Candidate("edge-busy", s8s8)

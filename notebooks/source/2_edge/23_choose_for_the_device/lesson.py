@@ -145,9 +145,9 @@ shown
 # milliseconds hold for one machine only. You may compare a ratio that was measured on one
 # machine with a ratio from another.
 #
-# A laptop without VNNI adds the products of bytes in 16 bits (*Quantize*), and sums
-# saturate. If no file keeps its accuracy there, recommend one all the same: a board adds in
-# 32 bits.
+# An x86 laptop without VNNI adds the products of bytes in 16 bits (*Quantize*), and
+# sums saturate. If no file keeps its accuracy there, recommend one all the same: a
+# board adds in 32 bits.
 
 # %% question="target.choice"
 ### BEGIN SOLUTION

@@ -181,13 +181,13 @@ print(f"After materials begin at once: {', '.join(after)}.")
 timeline.round(1)
 
 # %% [markdown]
-# The orange steps are the **critical path**, the chain of steps that determines the total
-# time: each minute more on this path is a minute less for your experiments. Boot, address
-# and SSH follow each other, and nothing else can happen before them. Later, several
-# chains run side by side, and the slowest chain decides. Look at the saving from its
-# longest step: it is smaller than the step's time, because the next-slowest chain then
-# decides. NVIDIA's image has gigabytes, but no step waits for it: `containers` only
-# starts the download.
+# The orange steps are the **critical path**, the chain of steps that determines the
+# total time: each minute more on this path is a minute less for your experiments. Boot,
+# address and SSH follow each other, and nothing else can happen before them. Later,
+# several chains run side by side, and the slowest chain decides. Look at the saving
+# from the longest step after SSH: it is smaller than the step's time, because the
+# next-slowest chain then decides. NVIDIA's image has gigabytes, but no step waits for
+# it: `containers` only starts the download.
 #
 # ## Run it
 #

@@ -379,10 +379,12 @@ table.style.format(precision=2, na_rep="")
 
 # %% [markdown]
 # *At least* and *at most* are the ends of a 95 % interval over the rounds. The table of
-# stages does not include HTTP and the client, so the measured gain tends to be smaller.
-# [Fund's lab](https://teaching-on-testbeds.github.io/serve-system-chi/) measured the same
-# step on an NVIDIA P100: the median fell from {{ fastapi_torch.p50_ms }} to
-# {{ fastapi_onnx.p50_ms }} ms. The faster the model, the larger the share of the *other*
+# stages leaves out HTTP and the client, which make the measured gain smaller. Other
+# programs can make it larger, if they slow one model down more than the other. Is yours
+# smaller or larger? [Fund's
+# lab](https://teaching-on-testbeds.github.io/serve-system-chi/) measured the same step
+# on an NVIDIA P100: the median fell from {{ fastapi_torch.p50_ms }} to {{
+# fastapi_onnx.p50_ms }} ms. The faster the model, the larger the share of the *other*
 # stages.
 
 # %%

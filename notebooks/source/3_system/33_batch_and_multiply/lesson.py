@@ -209,13 +209,13 @@ pd.DataFrame(rows).T.sort_index().rename_axis(["clients", ""]).round(2)
 check("batching.formed")
 
 # %% [markdown]
-# The last column shows whether batches formed. A single client gains nothing and pays for
-# the delay: its request waits 5 ms for others, and none come. Sixteen clients fill the
-# queue while the last batch runs. The gain from a batch depends on the hardware. On a
-# P100 with eight clients, [Fund's
-# lab](https://teaching-on-testbeds.github.io/serve-system-chi/) measured
-# {{ python_8.requests_per_s }} answers per second without batches and
-# {{ dynamic_8.requests_per_s }} with them.
+# The last column shows whether batches formed. A single client gains nothing and pays
+# for the delay: its request waits 5 ms for others, and none come. (One short run may
+# hide this.) Sixteen clients fill the queue while the last batch runs. The gain from a
+# batch depends on the hardware. On a P100 with eight clients, [Fund's
+# lab](https://teaching-on-testbeds.github.io/serve-system-chi/) measured {{
+# python_8.requests_per_s }} answers per second without batches and {{
+# dynamic_8.requests_per_s }} with them.
 #
 # ## Two of them
 #
@@ -316,10 +316,11 @@ by_size.style.bar(color=f"{BLUE}66", vmin=0)
 
 # %% [markdown]
 # The **bottleneck** is the resource that is fully used, so it limits the rate. Compare
-# both utilizations above, and treat 0.85 and more as full. If the instances are full and
-# the processors are not, another instance helps. If the processors are full, another
-# instance only takes time from the others: each photo is computed for longer, and
-# requests wait for a processor, where Triton does not see them.
+# both utilizations above, and treat 0.85 and more as full. If the instances are full
+# and the processors are not, another instance helps. If your instances fill the
+# processors, another one only takes time from them: each photo is computed for longer,
+# and requests wait for a processor, where Triton does not see them. *Processors busy*
+# also counts other programs; from those, another instance may still gain time.
 #
 # [Fund's lab](https://teaching-on-testbeds.github.io/serve-system-chi/), with batches,
 # measured this on its node: {{ dynamic_8.requests_per_s }} answers per second with one

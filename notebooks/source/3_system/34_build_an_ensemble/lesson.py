@@ -225,8 +225,9 @@ print(*re.findall(r'id="(?:label|probability)">([^<]+)<', answered.text))
 # %% [markdown]
 # ## The race
 #
-# The next cell sends the same photos from eight clients to all three models, in turns, so
-# that a slow moment of the machine affects all three. Twenty rounds take two minutes.
+# The next cell sends the same photos from eight clients to all three models, in turns,
+# so that a slow moment of the machine affects all three. Twenty rounds take about a
+# minute, or longer on a busy machine.
 
 # %% folded=true
 # Measure all three models in turns, and tabulate the race.
@@ -351,9 +352,9 @@ triton.stop()
 pd.DataFrame(columns).style.format(precision=1)
 
 # %% [markdown]
-# A second instance raises the limit as long as no step takes longer than before. If steps
-# do take longer, they wait for the same processors: the machine is full, and a further
-# instance only takes time from the others.
+# A second instance raises the limit if its step takes less than twice as long as
+# before, until another step limits. If steps take longer, they wait for the same
+# processors. How much of the gain is left on your machine?
 #
 # ## The other ensemble: a vote
 #

@@ -303,11 +303,11 @@ pd.DataFrame(rows).style.format(precision=2, na_rep="").hide()
 #
 # ## A crowd comes
 #
-# At noon, Campaign sends twice as many photos as one replica can answer, to the
-# application that Menu uses. Two replicas are allowed. The next cell sends the photos of
-# both teams in an **open loop**: it sends at a fixed rate, whether or not earlier photos
-# have been answered. The plot shows the replicas over time (blue: running, orange:
-# starting).
+# At noon, Campaign sends two photos in the time of one warm answer (at most 150 per
+# second), to the application that Menu uses. Two replicas are allowed. The next cell
+# sends the photos of both teams in an **open loop**: it sends at a fixed rate, whether
+# or not earlier photos have been answered. The plot shows the replicas over time (blue:
+# running, orange: starting).
 
 
 # %% folded=true

@@ -168,8 +168,8 @@ with Models() as models:
         models.arrange(f"python-{name}", PYTHON, clients=8, stanza=stanzas[name])
 
 # %% [markdown]
-# The next cell runs the script on the node. The table shows the mean of both runs of each
-# arrangement.
+# The next cell runs the script on the node. The table shows the mean of both runs of
+# each arrangement of the ONNX model.
 
 # %% folded=true
 # Run the script on the node, fetch its records, and tabulate them.
@@ -266,8 +266,9 @@ answers = pd.DataFrame.from_dict(rows, orient="index")
 answers.rename_axis("answers a second").style.format(precision=0, na_rep="")
 
 # %% [markdown]
-# Which rows gained most from the node? A row that spends its time on decoding photos
-# benefits from the node's processors, not from its GPU.
+# Which rows gained from the node, and which did not? (In a rehearsal, the node is this
+# computer.) A row that spends its time on decoding photos benefits from the node's
+# processors, not from its GPU.
 #
 # ## Release
 #
