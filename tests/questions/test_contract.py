@@ -156,7 +156,7 @@ def test_no_hint_is_the_answer(id: str, questions):
     sentences = [asked.values["hint"], *(case["says"] for case in cases)]
     for code in re.findall(r"`([^`]+)`", " ".join(sentences)):
         source = f"def pasted{signature}:\n    return {code}"
-        scope = names()
+        scope = names(source)
         try:
             exec(source, scope)
         except SyntaxError:
