@@ -67,3 +67,9 @@ def test_jupyterlab_opens_the_front_page_which_follows_the_ledger_and_leads_to_l
         # Enter on the button opens the lesson beside the page.
         shown.locator(".msl-go").press("Enter")
         page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=120_000)
+
+        # A line of its prose has about 80 characters, however wide the window is.
+        page.set_viewport_size({"width": 1920, "height": 800})
+        page.wait_for_selector(".jp-RenderedMarkdown p")
+        lines = page.locator(".jp-RenderedMarkdown p").all()
+        assert 400 < max(line.bounding_box()["width"] for line in lines) < 700

@@ -6,6 +6,8 @@
   const EVERY_MS = 3000;
   // In a narrower window, or at a higher zoom, the file browser would take half of it.
   const NARROW_PX = 1000;
+  // About 80 characters of prose on a line, however wide the window is. Code, tables and outputs take what they need.
+  const PROSE = ".jp-Notebook .jp-RenderedMarkdown :is(p, ul, ol, blockquote) { max-width: 68ch; }";
   let shared;
 
   async function fromJupyterLab(name) {
@@ -45,6 +47,9 @@
 
   async function activate(app) {
     const { Widget } = await fromJupyterLab("@lumino/widgets");
+    const style = document.createElement("style");
+    style.textContent = PROSE;
+    document.head.append(style);
 
     function makePage() {
       const page = new Widget();
