@@ -50,7 +50,8 @@ def count():
     addresses = len(testbed.addresses())
     leases = sum(lease.status == "ACTIVE" for lease in testbed.leases())
     groups = sum(group.name == first.name for group in testbed.groups())
-    return [machines, addresses, leases, groups]
+    volumes = sum(volume.name == first.name for volume in testbed.volumes())
+    return [machines, addresses, leases, groups, volumes]
 
 
 if option == load_spec(part).options[0]:
@@ -67,7 +68,8 @@ run = lab.prepare(part, option, testbed=testbed)
 run.settings = dataclasses.replace(run.settings, poll_s=0.2)
 events = list(run.events())
 assert run.failures == {}, run.failures
-one_of_each = [1, 1, 1, int(option.resource == "flavor")]
+is_virtual = int(option.resource == "flavor")
+one_of_each = [1, 1, 1, is_virtual, is_virtual]
 assert count() == one_of_each
 machine = run.testbed.machines()[0]
 whole = testbed.shell(machine).run("wc -c < serving-labs/assets/model.bin").output
@@ -131,7 +133,7 @@ assert "Nothing of the labs is left." in says("sweep", "--mine")
 refused = says("up", part, code=1)
 assert "no usable lease" in refused
 assert "Fix:" in refused
-assert count() == [0, 0, 0, 0]
+assert count() == [0] * len(one_of_each)
 assert not record.path.exists()
 if part == "edge":  # a lesson that finds no device brings one up, on a calendar that was moved
     advance(timedelta(hours=30))
