@@ -276,6 +276,7 @@ for axis, place, shares in zip(axes.flat, first_of_class, probabilities):
     answer_says = f"{verdict}, {shares.max():.0%} sure"
     axis.set_title(f"{label}\n{answer_says}", fontsize=8)
     print(f"{label}: {answer_says}")
+plt.show()
 evaluate({"torch-eager": net}, images, labels)
 
 # %% [markdown]
