@@ -16,9 +16,9 @@ from provisioning.testbed import Address, Lease, Machine, SecurityGroup, Testbed
 from provisioning.testbed.errors import NotReleasedError, ProvisioningError
 from provisioning.testbed.surroundings import WallClock
 
-#: Kinds of things in the order of their deletion. First a machine, then its address: one that is
-#: deleted while bound makes some services refuse both. The lease goes last: whatever fails before
-#: can be tried again while it is ours.
+#: Kinds of things in the order of their deletion. First a machine, which takes its volume along,
+#: then its address: one that is deleted while bound makes some services refuse both. The lease goes
+#: last: whatever fails before can be tried again while it is ours.
 KINDS = ("server", "container", "volume", "floating IP", "security group", "lease")
 
 #: Whatever a site holds for its labs.

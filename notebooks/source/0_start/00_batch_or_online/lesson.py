@@ -75,7 +75,7 @@ with torch.inference_mode():
 # %% folded=true
 # Show the first of these photos, and the model's answer to it.
 path, label = next(iterate(assets.dataset(), "evaluation"))
-figure, axis = plt.subplots(figsize=(2.2, 2.2))
+_, axis = plt.subplots(figsize=(2.2, 2.2))
 axis.imshow(Image.open(path))
 axis.axis("off")
 print(
@@ -188,8 +188,8 @@ print(f"{same} of {len(photos)} photos keep their class")
 draw_limits(file_bytes)
 
 # %% [markdown]
-# One bar moved. You measured, changed one thing, checked that the answers stayed, and
-# measured again. The whole course works like this, and its aim is that all bars are blue.
+# One bar moved. You measured, changed one thing, checked the answers, and compared again.
+# The whole course works like this, and its aim is that all bars are blue.
 #
 # Back to the manager's question. The time per photo is all that this lesson needs to know
 # about the model, and it holds only for this machine. The rest is arithmetic, and you
