@@ -209,7 +209,13 @@ def resolve(
 
 #: What Debian 12 has, Ubuntu 24.04, Debian 13 and Debian 14; the oldest could not have the versions
 #: that were pinned.
-@pytest.mark.parametrize("version", ["3.11.2", "3.12", "3.13", "3.14"])
+@pytest.mark.parametrize(
+    "version",
+    [
+        "3.11.2",
+        *(pytest.param(version, marks=pytest.mark.slow) for version in ("3.12", "3.13", "3.14")),
+    ],
+)
 def test_the_pinned_versions_fit_every_python_that_is_promised(
     version: str, tmp_path: Path
 ) -> None:

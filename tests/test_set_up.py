@@ -248,6 +248,7 @@ def test_a_computer_that_the_packages_do_not_support_is_told_what_they_need(
         assert re.search("install|update|use|run|take", reason)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("machine", "says", "platform"),
     [row for row in MACHINES if row[2]],
@@ -289,6 +290,7 @@ def test_a_python_outside_the_range_is_told_the_range(
         assert SpecifierSet(PROJECT["requires-python"]).contains(dotted(python)) == fits
 
 
+@pytest.mark.slow
 def test_on_macos_the_oldest_python_lacks_a_wheel(tmp_path: Path):
     """Which is why the range begins later there."""
     for version, resolves in (("3.11.9", False), ("3.12", True)):

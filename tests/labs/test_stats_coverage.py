@@ -185,7 +185,7 @@ def test_median_of_independent_samples() -> None:
     assert_promised(medians(2000), 2000)
 
 
-@pytest.mark.parametrize("rounds", [20, 40])
+@pytest.mark.parametrize("rounds", [20, pytest.param(40, marks=pytest.mark.slow)])
 def test_ratio_of_interleaved_blocks(rounds: int) -> None:
     """It holds with heavy tails, drift, likeness within the run and from round to round, and says
     something.

@@ -70,11 +70,16 @@ ALIKE = {"as it is": [], "CRLF": ["\n", "\r\n"], "BOM": ["", "\ufeff"], "prints"
 
 
 def rows(kind: str, alike: dict[str, list[str]]) -> list:
-    """Return each program's forms of a kind, and those of all programs, for pytest."""
+    """Return each program's forms of a kind, and those of all programs, for pytest.
+
+    A form takes seconds; all but each program's first one are `slow`.
+    """
     params = []
     for id, forms in FORMS.items():
         titled = alike | forms.get(kind, {})
-        params += [pytest.param(id, edits, id=f"{id} {title}") for title, edits in titled.items()]
+        for place, (title, edits) in enumerate(titled.items()):
+            marks = [pytest.mark.slow] if place else []
+            params.append(pytest.param(id, edits, id=f"{id} {title}", marks=marks))
     return params
 
 

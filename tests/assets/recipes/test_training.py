@@ -37,6 +37,7 @@ def drawings(monkeypatch: pytest.MonkeyPatch) -> list[Drawing]:
     return [*foods, Drawing("tiny", "airplane", None, "")]
 
 
+@pytest.mark.slow
 def test_a_batch_is_repeatable_and_in_the_models_scale(drawings: list[Drawing]) -> None:
     """One generator state is one batch; inputs have the wanted size and a sane range; any drawing
     may come.
@@ -50,6 +51,7 @@ def test_a_batch_is_repeatable_and_in_the_models_scale(drawings: list[Drawing]) 
     assert -1 in draw_batch(drawings[-3:], 30, 8, torch.Generator().manual_seed(3))[1]
 
 
+@pytest.mark.slow
 def test_class_shares_decide_what_is_drawn(drawings: list[Drawing]) -> None:
     """Classes without a share and drawings without food never appear; a class with more foods does
     not appear more often.
@@ -99,6 +101,7 @@ def test_drawings_that_fall_together_widen_the_interval() -> None:
     assert high - low == pytest.approx(drawn.high - drawn.low, rel=0.15)
 
 
+@pytest.mark.slow
 def test_only_filters_that_see_nothing_are_silenced() -> None:
     """A channel killed by its batch norm loses its filter, the others keep theirs, and the logits
     stay.

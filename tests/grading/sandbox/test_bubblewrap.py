@@ -136,6 +136,7 @@ def test_the_sandbox_is_there_where_it_is_required():
     assert abilities().bubblewrap, abilities().refusal
 
 
+@pytest.mark.slow
 def test_the_gate_fails_where_the_sandbox_is_forbidden(tmp_path: Path):
     """With a bubblewrap that fails as on Ubuntu 24.04: the test above is red, and says what allows
     it.

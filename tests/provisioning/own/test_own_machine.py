@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import asyncssh
@@ -30,6 +31,7 @@ from tests.provisioning.rehearsed import KNOWN_PORTS, REHEARSAL, ROOT, small_cou
 from tests.tools import tool
 
 pytestmark = KNOWN_PORTS
+slow = partial(pytest.param, marks=pytest.mark.slow)
 FLOWS = Path(__file__).with_name("flows")
 
 
@@ -104,7 +106,7 @@ def run(flow: str, home: Path, *words: object) -> str:
     return output
 
 
-@pytest.mark.parametrize("part", ["model", pytest.param("system", marks=pytest.mark.slow), "edge"])
+@pytest.mark.parametrize("part", [slow("model"), slow("system"), "edge"])
 def test_a_part_runs_there_and_leaves_nothing(node: OwnNode, tmp_path: Path, part: str):
     """From the unknown host key to the release; the flow asserts what must hold on the way."""
     course = small_course(tmp_path / "course", "a100", "p100", "edge")
@@ -115,6 +117,7 @@ def test_a_part_runs_there_and_leaves_nothing(node: OwnNode, tmp_path: Path, par
     assert processes_of(node.home) == []
 
 
+@pytest.mark.slow
 def test_students_take_turns_with_one_machine(node: OwnNode, tmp_path: Path):
     """Each has it in the block alone; the flow asserts that the second finds nothing of the first,
     whether or not the first one's block ended in order.

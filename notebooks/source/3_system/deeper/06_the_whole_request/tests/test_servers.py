@@ -133,7 +133,7 @@ BODIES = {
         "FastAPI",
         pytest.param("LitServe", marks=pytest.mark.slow),
         pytest.param("Ray Serve", marks=pytest.mark.slow),
-        pytest.param("Triton", marks=pytest.mark.triton),
+        pytest.param("Triton", marks=[pytest.mark.triton, pytest.mark.slow]),
     ],
 )
 def server(
