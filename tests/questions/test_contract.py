@@ -2,11 +2,12 @@
 gives its message.
 """
 
+import functools
 import inspect
 import itertools
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from labs.course.question import Question, State, read_questions
 from labs.judge.calls import call, decode
 
 LESSONS = sources()
+BY_ID = {lesson.id: lesson for lesson in LESSONS}
 ASKED = {id: (lesson, asked) for lesson in LESSONS for id, asked in written(lesson).items()}
 FUNCTIONS = [id for id, (_, asked) in ASKED.items() if asked.cases]
 BY_RULES = [id for id, (_, asked) in ASKED.items() if asked.values.get("rules")]
@@ -46,16 +48,19 @@ def slips_of(lesson: Lesson) -> Iterator[ParameterSet]:
             yield pytest.param(lesson, name, wrong, edits, id=f"{lesson.id} {name} {title}")
 
 
-def answers(notebooks: Iterable[list[NotebookNode]]) -> dict[str, str]:
-    """Return the source of each question's cell."""
-    cells = itertools.chain.from_iterable(notebooks)
-    return {cell.metadata.get("question"): cell.source for cell in cells}
+@functools.cache
+def cells_of(lesson: Lesson, *, solved: bool) -> list[NotebookNode]:
+    """Return the cells of a lesson's notebook."""
+    return build(lesson, solved=solved).cells
+
+
+def source_of(id: str, *, solved: bool) -> str:
+    """Return the source of a question's cell."""
+    cells = cells_of(ASKED[id][0], solved=solved)
+    return next(cell.source for cell in cells if cell.metadata.get("question") == id)
 
 
 SLIPS = [slip for lesson in LESSONS for slip in slips_of(lesson)]
-CELLS = {lesson.id: build(lesson, solved=True).cells for lesson in LESSONS}
-SOLVED = answers(CELLS.values())
-STUBS = answers(build(lesson).cells for lesson in LESSONS)
 IDEAS = tomllib.loads(Path(__file__).with_name("ideas.toml").read_text(encoding="utf-8"))
 
 #: Seeds on which a second right solution must agree with the first.
@@ -71,7 +76,7 @@ def questions():
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.id)
 def test_each_question_has_its_cell(lesson: Lesson):
     """By its id a student's answer is found, and the box of a prediction is filled in."""
-    cells = {question_of(cell) for cell in CELLS[lesson.id]} - {None}
+    cells = {question_of(cell) for cell in cells_of(lesson, solved=True)} - {None}
     assert cells == set(written(lesson))
 
 
@@ -86,9 +91,11 @@ def test_a_stub_is_unanswered_and_the_solution_is_right(id: str, questions):
     def verdict(function: Callable) -> judged.Verdict:
         return judged.judge(asked.name, asked.cases, call(function, arguments))
 
-    assert verdict(alone(SOLVED[id], asked.name)).ok
-    assert absent_import(SOLVED[id]) == ""
-    assert verdict(alone(STUBS[id], asked.name)).state is State.UNANSWERED
+    solution = source_of(id, solved=True)
+    stub = source_of(id, solved=False)
+    assert verdict(alone(solution, asked.name)).ok
+    assert absent_import(solution) == ""
+    assert verdict(alone(stub, asked.name)).state is State.UNANSWERED
     for nonsense in (None, 0, 1.0, True, []):
         assert not verdict(lambda *_, nonsense=nonsense: nonsense).ok
     assert not verdict(lambda first, *_: first).ok
@@ -167,7 +174,7 @@ def test_no_hint_is_the_answer(id: str, questions):
 
 def slipped(asked: Question, edits: list[str]) -> judged.Verdict:
     """Return what is said of a function's solution after some edits, pairs of old and new."""
-    source = SOLVED[asked.id]
+    source = source_of(asked.id, solved=True)
     for old, new in zip(edits[::2], edits[1::2], strict=True):
         assert old in source
         source = source.replace(old, new)
@@ -193,7 +200,7 @@ def test_a_slip_is_refused_by_a_sentence_about_it(
 
 def measured(lesson: str, text: str) -> bool:
     """Return whether a lesson shows a table or a picture from a text on, up to the next heading."""
-    cells = CELLS[lesson]
+    cells = cells_of(BY_ID[lesson], solved=True)
     first = next(place for place, cell in enumerate(cells) if text in cell.source)
     rest = itertools.takewhile(lambda cell: "\n## " not in f"\n{cell.source}", cells[first + 1 :])
     code = [cell.source for cell in (cells[first], *rest) if cell.cell_type == "code"]

@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from labs.deeper.whole.servers import SERVERS
 from labs.serve.contract.cases import Serve, Target
-from labs.serve.contract.interface import Interface, photos
+from labs.serve.contract.interface import photos
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 
 
-def _serving(name: str, interface: Interface) -> Serve:
+def _serving(name: str, health: str) -> Serve:
     """Return what yields a server of the table, with the model that is served everywhere."""
 
     @contextlib.contextmanager
@@ -23,13 +23,13 @@ def _serving(name: str, interface: Interface) -> Serve:
             folder = Path(prefix)
             target = SERVERS[name](stack, folder, fp32_model(), [photo(0)])
             address = urlsplit(target.url)
-            yield Target(f"http://{address.netloc}", interface, target.pids)
+            yield Target(f"http://{address.netloc}", photos(health), target.pids)
 
     return serve
 
 
 #: By the names that the command takes.
 SERVICES: dict[str, Serve] = {
-    "litserve": _serving("LitServe", photos("/health")),
-    "ray": _serving("Ray Serve", photos("/-/healthz")),
+    "litserve": _serving("LitServe", "/health"),
+    "ray": _serving("Ray Serve", "/-/healthz"),
 }
