@@ -1,10 +1,14 @@
 """Part 3's measurements once more, with the files that were made at home, on whatever machine this
 is.
 
-``python -m labs.load.repeat`` measures the route of *Serve over HTTP*, the Python model without and
-with batches, the ONNX model and the ensemble, as their lessons do; records are kept as 'gpus-…'.
+``python -m labs.load.repeat`` measures both routes of *Serve over HTTP*, the Python model without
+and with batches, the ONNX model and the ensemble, as their lessons do; records are kept as
+'gpus-…'.
 """
 
+from typing import Any
+
+from labs import assets
 from labs.load.arrange import ONNX, PYTHON, Models, measure
 from labs.load.served import app_target
 from labs.machine.fingerprint import usable_cpu_count
@@ -22,7 +26,7 @@ STEPS = (ONNX, "food_preprocess", "food_label", "food_classifier_ensemble")
 
 def main() -> None:
     """Measure all of it, and keep the records."""
-    _route()
+    _routes()
     with Models() as models:
         models.load(PYTHON)
         models.measure("batching-off-16", PYTHON, 16)
@@ -41,16 +45,22 @@ def main() -> None:
         models.measure("ensemble", STEPS[-1], 8)
 
 
-def _route() -> None:
+def _routes() -> None:
     folder = programs_dir() / "http"
+    if not (folder / "app.py").is_file():
+        print("http-16: your app.py is not here, so both routes are left out", flush=True)
+        return
     model = fp32_model()
     workers = usable_cpu_count()
-    if not (folder / "app.py").is_file():
-        print("http-16: your app.py is not here, so the route is left out", flush=True)
-        return
-    with serve_app(folder, MODEL=model, WORKERS=workers, MAY_WAIT=1000) as service:
-        photos = [photo(number) for number in range(8)]
-        measure("http-16", 16, app_target(service, model, photos, workers=workers))
+    photos = [photo(number) for number in range(8)]
+    settings: dict[str, Any] = {"MODEL": model, "WORKERS": workers, "MAY_WAIT": 1000}
+    for option, runtime, network in (
+        ("http-torch-16", "torch", assets.model()),
+        ("http-16", "onnxruntime", model),
+    ):
+        with serve_app(folder, RUNTIME=runtime, **settings) as service:
+            target = app_target(service, network, photos, runtime, workers=workers)
+            measure(option, 16, target)
 
 
 if __name__ == "__main__":

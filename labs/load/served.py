@@ -5,6 +5,7 @@ model.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -71,25 +72,34 @@ def app_target(
     interface.
 
     Args:
-        model: The ONNX file that it serves.
-        runtime: The runtime that opens the file: 'onnxruntime' or 'openvino'.
+        model: The file that it serves: ONNX, or safetensors for 'torch'.
+        runtime: The runtime that opens the file: 'onnxruntime', 'openvino' or 'torch'.
         threads: Threads of each session or stream; 0 if the app leaves them to the runtime.
         raw: Send the picture's own bytes to ``/predict/raw``; otherwise base64 in JSON to
             ``/predict``.
     """
     from labs.bench.targets import model_file, stored_precision
 
-    libraries = library_versions("fastapi", "uvicorn", runtime)
+    libraries = library_versions("fastapi", "uvicorn", runtime, f"{runtime}-gpu")
     served = Served(
         model=model_file(model),
         backend="fastapi-own",
-        provider={"onnxruntime": "CPUExecutionProvider", "openvino": "CPU"}[runtime],
+        provider=_provider(service, runtime),
         precision=stored_precision(model.read_bytes()),
         threads=Threads(threads, threads),
         libraries=libraries,
         settings=settings,
     )
     return predict(service.url, images, served, raw=raw, pids=(service.pid,))
+
+
+def _provider(service: Service, runtime: str) -> str:
+    """Return the provider or device that a service's log says that it computes on; without such a
+    line, the processor's.
+    """
+    named = re.findall(r"^\S.* computes on (\S+)$", service.log(100_000), re.MULTILINE)
+    on_processor = {"onnxruntime": "CPUExecutionProvider", "openvino": "CPU", "torch": "cpu"}
+    return named[0] if named else on_processor[runtime]
 
 
 def classes_of(target: LoadTarget, images: Sequence[bytes]) -> np.ndarray:
@@ -171,8 +181,7 @@ def triton_served(triton: Triton, name: str, network: Path | None = None) -> Ser
     config = triton.config(name)
     network = network or _network_in(triton.repository.folder / name / "1")
     backend = config.get("backend") or config["platform"]
-    instance_groups = config.get("instance_group", ())
-    on_gpu = any(group["kind"] == "KIND_GPU" for group in instance_groups)
+    on_gpu = _has_instance_on_gpu(triton, config)
     parameters = config.get("parameters", {})
     threads = parameters.get("intra_op_thread_count", {}).get("string_value", "1")
     return Served(
@@ -180,8 +189,17 @@ def triton_served(triton: Triton, name: str, network: Path | None = None) -> Ser
         backend=f"triton-{backend}",
         provider="CUDAExecutionProvider" if on_gpu else "CPUExecutionProvider",
         threads=Threads(int(threads), 1),
+        libraries={"tritonserver": triton.version()},
         settings={key: config[key] for key in _SETTINGS if key in config},
     )
+
+
+def _has_instance_on_gpu(triton: Triton, config: Mapping) -> bool:
+    """Return whether an instance of a model, or of a step of an ensemble, is on a GPU."""
+    groups = list(config.get("instance_group", ()))
+    for step in config.get("ensemble_scheduling", {}).get("step", ()):
+        groups += triton.config(step["model_name"]).get("instance_group", ())
+    return any(group["kind"] == "KIND_GPU" for group in groups)
 
 
 def _network_in(version: Path) -> Path:

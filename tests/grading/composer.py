@@ -387,11 +387,12 @@ import classifier, intake
 {{before}}
 sys.modules["labs.serve.compared.classifier"] = classifier
 sys.modules["labs.data.intake"] = intake
-from classifier import classify, place
+from classifier import classify_with, place, session
 from intake import PhotoError, from_base64, open_photo
 from pydantic import BaseModel, Field
 from labs.serve.app import app, predict
 from labs.serve.app import PredictionResponse as Answer
+classify = classify_with(lambda inputs: session.run(None, {{{{"input": inputs}}}})[0])
 def opened(text):
     try:
         return open_photo(from_base64(text))

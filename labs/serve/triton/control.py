@@ -132,6 +132,10 @@ class Triton:
         entries = self._ask("get_inference_statistics", name)["model_stats"]
         return Counters.of(entries[-1])
 
+    def version(self) -> str:
+        """Return the server's version: release 24.10 is 2.51.0."""
+        return self._ask("get_server_metadata")["version"]
+
     def config(self, name: str) -> dict:
         """Return the configuration that is being served, as Triton completed it."""
         return self._ask("get_model_config", name)

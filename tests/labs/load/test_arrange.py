@@ -2,10 +2,13 @@
 GPUs.
 """
 
+from types import SimpleNamespace
+
 import pytest
 from google.protobuf.json_format import MessageToDict
 
 from labs.load.arrange import ONNX, PYTHON, arranged
+from labs.load.served import triton_served
 from labs.serve.triton.catalogue import parse
 from labs.serve.triton.groups import in_words
 
@@ -32,3 +35,22 @@ def test_a_stanza_takes_the_place_of_what_was_written(name, stanza, gpus, instan
     assert config.HasField("dynamic_batching") == batches
     fields = MessageToDict(config, preserving_proto_field_name=True)
     assert in_words(fields["instance_group"]) == instances
+
+
+@pytest.mark.parametrize(("kind", "provider"), [("GPU", "CUDA"), ("CPU", "CPU")])
+def test_a_record_of_an_ensemble_names_where_its_network_runs(tmp_path, kind: str, provider: str):
+    """An ensemble has no instances, so those of its steps decide; the server's version is kept."""
+    configs = {
+        "ensemble": {
+            "platform": "ensemble",
+            "ensemble_scheduling": {"step": [{"model_name": "prepare"}, {"model_name": ONNX}]},
+        },
+        "prepare": {"instance_group": [{"kind": "KIND_CPU"}]},
+        ONNX: {"instance_group": [{"kind": f"KIND_{kind}"}]},
+    }
+    network = tmp_path / "model.onnx"
+    network.write_bytes(b"weights")
+    triton = SimpleNamespace(config=configs.__getitem__, version=lambda: "2.51.0")
+    served = triton_served(triton, "ensemble", network)
+    assert served.provider == f"{provider}ExecutionProvider"
+    assert served.libraries == {"tritonserver": "2.51.0"}

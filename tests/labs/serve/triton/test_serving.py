@@ -274,6 +274,7 @@ def test_a_record_of_perf_analyzer_has_samples_and_the_servers_side(triton, pict
         target, tmp_path / "requests.json", before, after, option="python", concurrency=4
     )
     assert (record.concurrency, record.backend) == (4, "triton-python")
+    assert record.libraries["tritonserver"] == "2.51.0"
     batching = record.details["settings"]["dynamic_batching"]
     assert batching["max_queue_delay_microseconds"] == 20_000
     assert record.load.server.infer_s > 0
