@@ -2,6 +2,7 @@
 
 import functools
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -17,6 +18,9 @@ from labs.runtimes.progress import Cancelled, OnProgress, part, silent
 
 Result = TypeVar("Result")
 
+#: Rounds that a race has, however long they take: with fewer, intervals say little.
+LEAST_ROUNDS = 5
+
 #: Something to do: called as ``work(on_progress=…)``, as the loops of this package can be with
 #: ``functools.partial``.
 Work = Callable[..., Result]
@@ -30,6 +34,7 @@ def race(
     duration_s: float = 1.5,
     requests: int | None = None,
     warmup_requests: int | None = None,
+    within_s: float | None = None,
     on_progress: OnProgress = silent,
 ) -> list[Measurement]:
     """Return one closed-loop record for each target and round, in the order in which they ran.
@@ -41,6 +46,8 @@ def race(
             one degree of freedom fewer than there are rounds, and is wide with two or three.
         requests: Requests of each turn, instead of a duration: of answers that come in large
             batches, too few or too many fall into a second.
+        within_s: Begin no round after this many seconds, once ``LEAST_ROUNDS`` have run: a slow
+            machine measures fewer rounds, and its intervals are wider.
 
     Raises:
         ValueError: Fewer than two targets, or fewer than two rounds.
@@ -49,21 +56,26 @@ def race(
         raise ValueError("a race needs at least two targets and two rounds")
     records: list[Measurement] = []
     race_id = uuid.uuid4().hex
-    turns = [(number, option) for number in range(rounds) for option in _order(targets, number)]
-    for place, (number, option) in enumerate(turns):
-        share = place / len(turns)
-        share_after = (place + 1) / len(turns)
-        record = closed_loop(
-            targets[option],
-            concurrency=concurrency,
-            duration_s=None if requests else duration_s,
-            requests=requests,
-            warmup_requests=warmup_requests,
-            option=option,
-            details={"race_id": race_id, "round": number},
-            on_progress=part(on_progress, share, share_after),
-        )
-        records.append(record)
+    turns = rounds * len(targets)
+    begin_s = time.monotonic()
+    for number in range(rounds):
+        spent_s = time.monotonic() - begin_s
+        if within_s is not None and spent_s > within_s and number >= LEAST_ROUNDS:
+            break
+        for option in _order(targets, number):
+            share = len(records) / turns
+            share_after = (len(records) + 1) / turns
+            record = closed_loop(
+                targets[option],
+                concurrency=concurrency,
+                duration_s=None if requests else duration_s,
+                requests=requests,
+                warmup_requests=warmup_requests,
+                option=option,
+                details={"race_id": race_id, "round": number},
+                on_progress=part(on_progress, share, share_after),
+            )
+            records.append(record)
     return records
 
 

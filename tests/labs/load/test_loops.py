@@ -31,7 +31,7 @@ from labs.load import (
     predict,
     tensor_inputs,
 )
-from labs.load.race import together
+from labs.load.race import LEAST_ROUNDS, of, race, together
 from labs.load.sender import arrivals
 from labs.load.served import triton_grpc
 from labs.load.usage import Sampler
@@ -329,6 +329,17 @@ def test_grpc_messages_carry_one_request_each() -> None:
     assert list(message.inputs[0].shape) == [1, 1]
     texts = deserialize_bytes_tensor(message.raw_input_contents[0])
     assert texts.tolist() == [base64.b64encode(IMAGES[1])]
+
+
+def test_a_race_ends_with_the_round_in_which_its_time_is_over(told_target) -> None:
+    """A slow machine measures fewer rounds, and five at least; without a limit all rounds run."""
+    targets = {"first": told_target, "second": told_target}
+    asked = {"concurrency": 1, "rounds": LEAST_ROUNDS + 2, "requests": 2, "warmup_requests": 0}
+    whole = race(targets, **asked)
+    cut = race(targets, **asked, within_s=0)
+    for records, rounds in ((whole, LEAST_ROUNDS + 2), (cut, LEAST_ROUNDS)):
+        for option in targets:
+            assert [run.details["round"] for run in of(records, option)] == list(range(rounds))
 
 
 @pytest.fixture
