@@ -331,6 +331,8 @@ def tool(name: str, *arguments: object) -> str:
         ("dependabot", ".github/dependabot.yml"),
         ("citation-file-format", "CITATION.cff"),
         ("compose-spec", "provisioning/node/p100/compose.yaml"),
+        ("compose-spec", "labs/serve/containers/compose.yaml"),
+        ("compose-spec", "labs/serve/containers/gpu.yaml"),
     ],
 )
 def test_what_others_read_is_written_by_their_schema(schema: str, path: str):

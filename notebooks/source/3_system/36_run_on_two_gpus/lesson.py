@@ -213,6 +213,8 @@ rows = {}
 for option, runs in (onnx_runs | python_runs).items():
     if runs:
         rows[option] = row_of(runs)
+        version = runs[-1].libraries["tritonserver"]
+print("Triton's version on the node:", version)
 table = pd.DataFrame.from_dict(rows, orient="index")
 times_one = table["answers/s"] / table["answers/s"]["one"]
 table["times one"] = times_one.filter(list(onnx_runs))
@@ -240,35 +242,78 @@ check("gpus.placed")
 #
 # ## Your earlier tables, on the node
 #
-# The next cell serves the files that you wrote on your laptop: your route, your
-# `model.py` without and with batches, the ONNX model, and your ensemble. Networks run on
-# GPU 0 if there is one; photos are decoded on processors. Each figure is one run.
+# The next cell serves your files from your laptop: your app with PyTorch and with ONNX
+# Runtime, your `model.py` without and with batches, the ONNX model, and your ensemble.
+# Photos are decoded on processors. Each figure is one run, and the latencies
+# are the node's. The last column shows where the network ran. Your app's log names the
+# provider that computed a first photo. Triton's configuration names each instance's device.
 
 # %% folded=true
 # Serve your earlier files on the node, and compare both machines.
 remote.python(["-m", "labs.load.repeat"], name="repeat", on_line=print)
 on_node = brought_home()
 at_home = ledger().read()
-
-
-def rate_rps(records, option):
-    run = records.latest(kind="load", option=option)
-    return run.throughput_rps.value if run else np.nan
-
-
 rows = {}
-for option in ("http-16", "batching-off-16", "batching-on-16", "onnx", "ensemble"):
-    rows[option] = {
-        "home": rate_rps(at_home, option),
-        "node": rate_rps(on_node, f"gpus-{option}"),
-    }
+for option in (
+    "http-torch-16",
+    "http-16",
+    "batching-off-16",
+    "batching-on-16",
+    "onnx",
+    "ensemble",
+):
+    row = {"home": np.nan, "node": np.nan}
+    rows[option] = row
+    if run := at_home.latest(kind="load", option=option):
+        row["home"] = run.throughput_rps.value
+    if run := on_node.latest(kind="load", option=f"gpus-{option}"):
+        row["node"] = run.throughput_rps.value
+        for percent in (50, 95, 99):
+            row[f"p{percent}, ms"] = 1e3 * run.percentile(percent)
+        row["network on"] = run.provider_requested
 answers = pd.DataFrame.from_dict(rows, orient="index")
-answers.rename_axis("answers a second").style.format(precision=0, na_rep="")
+replaced = {
+    "onnx": "onnx (at home: the course's Python backend)",
+    "ensemble": "ensemble (at home: with the same backend)",
+}
+answers = answers.rename(index=replaced).rename_axis("answers a second")
+answers.style.format(precision=0, na_rep="")
 
 # %% [markdown]
 # Which rows gained from the node, and which did not? (In a rehearsal, the node is this
 # computer.) A row that spends its time on decoding photos benefits from the node's
 # processors, not from its GPU.
+#
+# ## In containers, by hand
+#
+# This section needs a lease, because a rehearsal has no Docker. Nobody has run it on a
+# node yet. Open a terminal on the node. Its Triton still serves the ONNX model on GPU 0.
+# NVIDIA ships perf_analyzer in a second image of the same release (several gigabytes):
+#
+# ```sh
+# cd ~/serving-labs/provisioning/node/p100 && . ./.env
+# sudo docker run --rm --network host "${LABS_TRITON_BASE%@*}:$LABS_TRITON_RELEASE-py3-sdk" \
+#   perf_analyzer -u 127.0.0.1:8001 -i grpc -m food_classifier_onnx \
+#   --concurrency-range 1:16:15 -p 5000 -s 999
+# ```
+#
+# Compare its p99 with that of the row *onnx*. **Docker Compose** builds and starts several
+# containers from one file. Here they are GourmetGram's page, and your app behind it:
+#
+# ```sh
+# cd ~/serving-labs/labs/serve/containers
+# files="--file compose.yaml --file gpu.yaml"
+# sudo docker compose $files up --build --detach --wait
+# sudo docker compose logs service
+# curl --silent --form sample=3 http://127.0.0.1:8095/ | grep 'id="label"'
+# sudo WORKERS=4 docker compose $files up --detach --wait
+# sudo docker compose logs --timestamps
+# sudo docker compose down
+# ```
+#
+# The service's log names the provider: CUDA's, or without `gpu.yaml` the processor's. The
+# second `up` finds a changed setting. Which container does it recreate, and which one does
+# it leave alone?
 #
 # ## Release
 #
