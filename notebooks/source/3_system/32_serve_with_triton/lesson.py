@@ -225,13 +225,22 @@ pd.set_option("display.max_colwidth", None)
 pd.DataFrame(rows).T
 
 # %% [markdown]
-# This version (24.10) still reports *ready*, for the server and for the model: it does
-# not watch the process, and `load_model` does nothing if no file has changed. Releases
-# since December 2025 ask the process when you ask for the *model's* readiness, but not
-# for the *server's*. So a health check must send a real photo.
+# A laptop and a P100 run Triton 24.10, and a newer GPU with a newer driver runs 25.07.
+# Both still report *ready*, for the server and for the model: they do not watch the
+# process, and `load_model` loads only changed files. Releases since [December
+# 2025](https://github.com/triton-inference-server/server/pull/8552) ask the process when
+# you ask for the *model's* readiness. Since [February
+# 2026](https://github.com/triton-inference-server/python_backend/pull/430) your class may
+# answer with a method `is_ready()`. The *server's* readiness [stays
+# 200](https://github.com/triton-inference-server/server/issues/8604). So a health check
+# must send a real photo.
 #
-# **Note.** This version does not limit the size of a request either. Newer versions have
-# `--http-max-input-size`.
+# **Note.** Both versions have known holes, so no other machine can reach this Triton. A
+# request of 3.6 MB in pieces of one byte ends 24.10 (CVE-2025-23310, [closed in
+# 25.07](https://github.com/NVIDIA/product-security/blob/main/2025/5687/5687.md)). Clients
+# can get past the key (CVE-2026-24206 and -24207, [closed in
+# 26.03](https://github.com/NVIDIA/product-security/blob/main/2026/5828/5828.md)). 24.10
+# does not limit the size of a request; newer versions have `--http-max-input-size`.
 #
 # ## perf_analyzer
 #

@@ -101,7 +101,7 @@ check("ensemble.onnx", network / "config.pbtxt")
 
 # %% [markdown]
 # **Note.** Your laptop's Triton lacks NVIDIA's C++ backend for ONNX, so the course
-# replaces it by one in Python. The *onnx* row measures this replacement.
+# replaces it by one in Python. The rows' names in the table show this.
 #
 # ## Three models, and wires
 #
@@ -270,7 +270,11 @@ for name in ("onnx", "ensemble"):
         "at most": ratio.high,
         "you predicted": guesses[name],
     }
-table = pd.DataFrame(rows).T.astype(float)
+replaced = {
+    "onnx": "onnx (the course's Python backend)",
+    "ensemble": "ensemble (with the same backend)",
+}
+table = pd.DataFrame(rows).T.astype(float).rename(index=replaced)
 table.style.format({"bytes per request": "{:,.0f}"}, precision=2, na_rep="")
 
 # %% [markdown]

@@ -346,7 +346,11 @@ pd.concat({"before": pd.DataFrame(before).T, "after": pd.DataFrame(after).T})
 # - A rule judges a canary, and you write it down before you see the canary's figures.
 #
 # On Kubernetes, the same Serve config is the `serveConfigV2` of a `RayService`. *KServe*
-# has `canaryTrafficPercent: 10` instead of a router.
+# has two ways to a canary without a router of yours. On Knative, a service has the field
+# [`canaryTrafficPercent`](https://kserve.github.io/website/docs/model-serving/predictive-inference/rollout-strategies/canary).
+# KServe's Standard mode ignores this field. Since release 0.20, it has a list
+# [`spec.canary`](https://github.com/kserve/website/issues/734) instead. Its shares become
+# [weights of a gateway's routes](https://github.com/kserve/kserve/pull/5912).
 #
 # **Try it yourself**
 #

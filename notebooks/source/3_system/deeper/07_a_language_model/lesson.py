@@ -426,12 +426,14 @@ table.round(2)
 #
 # ## On a GPU
 #
-# **vLLM** is the server that made these ideas common, and the same clients can ask it. On
-# a leased GPU of compute capability 7.0 or newer, start it in a terminal, with the
-# packages of the date below, and run the next cell (not run here):
+# **vLLM** is the server that made these ideas common, and the same clients can ask it. It
+# needs a GPU of compute capability 7.5 or newer and a driver for CUDA 13. On such a lease,
+# start it in a terminal, with the packages of the date below. Then run the next cell (not
+# run here):
 #
 # ```
-# uvx --exclude-newer 2025-10-20 --from vllm==0.11.0 vllm serve HuggingFaceTB/SmolLM2-135M-Instruct \
+# uvx --python 3.12 --exclude-newer 2026-11-25 --from vllm==0.33.0 \
+#   vllm serve HuggingFaceTB/SmolLM2-135M-Instruct \
 #   --served-model-name SmolLM2-135M-Instruct --max-model-len 2048 --host 127.0.0.1 --port 8000
 # ```
 #
@@ -444,6 +446,11 @@ table.round(2)
 #   time per token stays even;
 # - *speculation* lets a small model guess some tokens, which the large one checks in one
 #   step. Time per token falls while the guesses are right; a full batch gains nothing.
+#
+# Each of several replicas has its own cache of prefixes. A **prefix-aware** router sends a
+# prompt to a replica that has already read its beginning, unless this replica's queue is
+# much longer than others. *Ray Serve LLM*, which runs vLLM in Ray's replicas, [has such a
+# router](https://docs.ray.io/en/latest/serve/llm/prefix-aware-request-router.html).
 
 # %%
 server.stop()
