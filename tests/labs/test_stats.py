@@ -119,6 +119,77 @@ def test_the_interval_holds_the_shifts_that_no_toss_of_signs_refuses(
         assert (shift in interval) == (share >= 0.05)
 
 
+def counted_sums(drawings: list[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """Return how many tosses of signs give each pair of sums, drawing by drawing."""
+    counts = {(0, 0): 1}
+    for difference, size in drawings:
+        larger: dict[tuple[int, int], int] = {}
+        for (a, b), count in counts.items():
+            for sign in (-1, 1):
+                sums = (a + sign * difference, b + sign * size)
+                larger[sums] = larger.get(sums, 0) + count
+        counts = larger
+    return counts
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_ends_are_exact_on_many_drawings(seed: int) -> None:
+    """All 2 ** 42 tosses of forty drawings are counted: at an end of the interval, the test's share
+    crosses 5 %.
+    """
+    rng = np.random.default_rng(seed)
+    drawings = []
+    for size in rng.integers(1, 5, 40).tolist():
+        only_a, only_b = (rng.random(2) < (0.1, 0.15)).astype(int).tolist()
+        drawings.append((size, only_a, only_b))
+    comparison = stats.paired_proportions(*answers_of(drawings))
+    uneven = [only_a - min(only_b, size - only_a) for size, only_a, only_b in drawings]
+    sizes = [size for size, _, _ in drawings]
+    # Forty times as large, so that a drawing of average size is a whole number too.
+    pairs = [(40 * a, 40 * size) for a, size in zip(uneven, sizes, strict=True)]
+    images = sum(sizes)
+    pairs += [(images, images), (-images, images)]
+    counts = counted_sums(pairs)
+
+    def share(shift: float) -> float:
+        seen = abs(40 * sum(uneven) - shift * (40 + 2) * images)
+        as_uneven = 0
+        for (a, b), count in counts.items():
+            if abs(a - shift * b) >= seen - 1e-6:
+                as_uneven += count
+        return as_uneven / 2 ** len(pairs)
+
+    interval = comparison.interval
+    assert share(interval.low - 1e-5) < 0.05 <= share(interval.low + 1e-5)
+    assert share(interval.high + 1e-5) < 0.05 <= share(interval.high - 1e-5)
+    assert comparison.p_value == pytest.approx(share(0.0), abs=1e-9)
+
+
+def test_nothing_is_left_to_chance() -> None:
+    """Drawings in another order, under other numbers, give the same verdict to the last decimal."""
+    rng = np.random.default_rng(0)
+    groups = rng.integers(0, 182, 660)
+    before = rng.random(660) < 0.8
+    after = before ^ (rng.random(660) < 0.06)
+    first = stats.paired_proportions(after, before, groups).interval
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(660)
+        names = np.random.default_rng(seed).permutation(182)
+        interval = stats.paired_proportions(after[order], before[order], names[groups[order]])
+        assert interval.interval.low == pytest.approx(first.low, abs=1e-12)
+        assert interval.interval.high == pytest.approx(first.high, abs=1e-12)
+
+
+def test_a_difference_beyond_every_toss_has_a_p_value_of_zero() -> None:
+    """Of thousands of images, far more are lost than any toss would show."""
+    before = np.ones(3000)
+    after = before.copy()
+    after[:600] = 0
+    comparison = stats.paired_proportions(after, before)
+    assert comparison.p_value == 0
+    assert comparison.interval.low < -0.2 < comparison.interval.high < 0
+
+
 @settings(deadline=None)
 @given(
     st.lists(DRAWINGS, min_size=2, max_size=60),
