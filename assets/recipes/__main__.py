@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from assets.recipes import dataset as recipe
+from assets.recipes import sent
 from assets.recipes.drawings import SourceError
-from assets.recipes.manifest import DATASET_NAME, read_manifest, write_manifest
+from assets.recipes.manifest import DATASET_NAME, SENT_NAME, read_manifest, write_manifest
 from labs.assets.manifest import ASSETS_DIR
 from labs.workspace import cache_dir
 
@@ -29,27 +30,38 @@ def dataset(
         bool, typer.Option(help="Replace the shipped pictures and their manifest.")
     ] = False,
 ) -> None:
-    """Rebuild Food-11 mini from its sources and compare every byte with the manifest."""
+    """Rebuild Food-11 mini and the photos as people send them from their sources, and compare every
+    byte with the manifest.
+    """
+    sets = {
+        DATASET_NAME: (recipe.build, recipe.dataset_entry),
+        SENT_NAME: (sent.build, sent.photos_entry),
+    }
+    for name, (build, entry_of) in sets.items():
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                files = build(Path(folder), _packs())
+            except SourceError as error:
+                typer.secho(str(error), err=True, fg=typer.colors.RED)
+                raise typer.Exit(1) from None
+            if write:
+                _replace(name, Path(folder), entry_of(files))
+        difference = recipe.difference(read_manifest()["datasets"][name], files)
+        if difference:
+            typer.secho(difference, err=True, fg=typer.colors.RED)
+            raise typer.Exit(1)
+        typer.echo(f"{name}: {len(files)} pictures, all as the manifest says")
+
+
+def _replace(name: str, built: Path, entry: dict[str, object]) -> None:
+    """Put a data set's built splits and its manifest entry in place of the shipped ones."""
+    for split in sorted(path.name for path in built.iterdir()):
+        target = ASSETS_DIR / name / split
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(built / split, target)
     manifest = read_manifest()
-    target = ASSETS_DIR / DATASET_NAME
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            files = recipe.build(Path(folder), _packs())
-        except SourceError as error:
-            typer.secho(str(error), err=True, fg=typer.colors.RED)
-            raise typer.Exit(1) from None
-        if write:
-            splits = {Path(name).parts[0] for name in files}
-            for split in sorted(splits):
-                shutil.rmtree(target / split, ignore_errors=True)
-                shutil.copytree(Path(folder) / split, target / split)
-            manifest["datasets"][DATASET_NAME] = recipe.dataset_entry(files)
-            write_manifest(manifest)
-    difference = recipe.difference(manifest["datasets"][DATASET_NAME], files)
-    if difference:
-        typer.secho(difference, err=True, fg=typer.colors.RED)
-        raise typer.Exit(1)
-    typer.echo(f"{len(files)} pictures, all as the manifest says")
+    manifest["datasets"][name] = entry
+    write_manifest(manifest)
 
 
 @app.command()

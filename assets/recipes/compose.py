@@ -7,6 +7,14 @@ one picture. Only uint8 and float32 arithmetic of numpy and Pillow is used.
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter
 
+#: Side in pixels of the pictures that lengths in this file are meant for, such as a shadow's blur.
+_MEANT_FOR_PX = 256
+
+
+def _enlarged(size_px: int) -> float:
+    """Return how many times as large a canvas is as the pictures that lengths are meant for."""
+    return size_px / _MEANT_FOR_PX
+
 
 def _colour(rng: np.random.Generator) -> np.ndarray:
     """Return a colour, as three float32 from 0 to 255, more often pale than dark, as tables and
@@ -75,7 +83,7 @@ def _wood(rng: np.random.Generator, size_px: int) -> np.ndarray:
 
 def _cloth(rng: np.random.Generator, size_px: int) -> np.ndarray:
     """Return stripes or checks of two colours."""
-    period = int(rng.integers(10, 60))
+    period = int(int(rng.integers(10, 60)) * _enlarged(size_px))
     width = period * rng.uniform(0.25, 0.6)
     shift = int(rng.integers(0, period))
     places = (np.arange(size_px) + shift) % period
@@ -110,7 +118,8 @@ def _shapes(rng: np.random.Generator, size_px: int) -> np.ndarray:
         width, height = rng.uniform(0.08, 0.6, 2) * size_px
         shape = draw.ellipse if rng.random() < 0.6 else draw.rectangle
         shape((x, y, x + width, y + height), fill=_random_fill(rng))
-    blur = ImageFilter.GaussianBlur(float(rng.uniform(2.0, 14.0)))
+    radius = float(rng.uniform(2.0, 14.0)) * _enlarged(size_px)
+    blur = ImageFilter.GaussianBlur(radius)
     return np.asarray(image.filter(blur), np.float32)
 
 
@@ -168,7 +177,8 @@ def _cast_shadow(
     left, top = corner + offset
     mask = Image.new("L", canvas.size)
     mask.paste(alpha, (int(left), int(top)))
-    mask = mask.filter(ImageFilter.GaussianBlur(float(rng.uniform(2.0, 7.0))))
+    radius = float(rng.uniform(2.0, 7.0)) * _enlarged(canvas.width)
+    mask = mask.filter(ImageFilter.GaussianBlur(radius))
     strength = rng.uniform(0.15, 0.55)
     darker = [int(level * strength) for level in range(256)]
     canvas.paste((0, 0, 0), mask=mask.point(darker))
@@ -189,10 +199,13 @@ def _light(rng: np.random.Generator, image: Image.Image) -> Image.Image:
     pixels = pixels * field[..., None].astype(np.float32)
     # Grain is one repeated tile of integers: cheap, and the same on every machine.
     grain = rng.integers(-128, 128, (size_px, size_px, 1), dtype=np.int8)
-    pixels += grain.astype(np.float32) * np.float32(rng.uniform(0.0, 0.05))
+    # A camera with more pixels shows finer grain, and its file is not larger for it.
+    strength = rng.uniform(0.0, 0.05) / _enlarged(size_px)
+    pixels += grain.astype(np.float32) * np.float32(strength)
     image = Image.fromarray(np.clip(pixels, 0.0, 255.0).astype(np.uint8))
     if rng.random() < 0.3:
-        image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.3, 1.4))))
+        radius = float(rng.uniform(0.3, 1.4)) * _enlarged(size_px)
+        image = image.filter(ImageFilter.GaussianBlur(radius))
     return image
 
 
@@ -205,9 +218,32 @@ def compose(drawing: Image.Image, rng: np.random.Generator, size_px: int) -> Ima
         rng: Source of every choice; the same state gives the same picture.
         size_px: Side of the square that is returned, in pixels.
     """
+    return compose_framed(drawing, rng, size_px, size_px)
+
+
+def compose_framed(
+    drawing: Image.Image, rng: np.random.Generator, width_px: int, height_px: int
+) -> Image.Image:
+    """Return a picture as ``compose`` makes it, in a frame of any shape; the drawing is in the
+    central square.
+    """
+    size_px = max(width_px, height_px)
+    shorter_px = min(width_px, height_px)
+    left = (size_px - width_px) // 2
+    top = (size_px - height_px) // 2
+    table = _photographed(drawing, rng, size_px, shorter_px)
+    return table.crop((left, top, left + width_px, top + height_px))
+
+
+def _photographed(
+    drawing: Image.Image, rng: np.random.Generator, size_px: int, central_px: int
+) -> Image.Image:
+    """Return a square picture of a drawing that is placed in a central square."""
     background = _BACKGROUNDS[int(rng.integers(len(_BACKGROUNDS)))](rng, size_px)
     canvas = Image.fromarray(np.clip(background, 0.0, 255.0).astype(np.uint8))
-    placed, corner = _place(rng, drawing, size_px)
+    placed, corner_in_centre = _place(rng, drawing, central_px)
+    margin = (size_px - central_px) // 2
+    corner = (corner_in_centre[0] + margin, corner_in_centre[1] + margin)
     if rng.random() < 0.45:
         left, top = corner
         centre = (left + placed.width / 2, top + placed.height / 2)

@@ -9,6 +9,8 @@ from labs.assets.manifest import ASSETS_DIR
 
 MANIFEST_PATH = ASSETS_DIR / "manifest.json"
 DATASET_NAME = "food11-mini"
+#: The photos as people send them, of the same drawings.
+SENT_NAME = "sent-photos"
 
 
 def read_manifest() -> dict[str, Any]:

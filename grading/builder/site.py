@@ -49,6 +49,7 @@ _PAGES = [
     "provisioning/rehearsal/README.md",
     "assets/README.md",
     "assets/food11-mini/README.md",
+    "assets/sent-photos/README.md",
     "assets/models/README.md",
     "notebooks/instructor/sample/README.md",
 ]

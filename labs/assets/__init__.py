@@ -49,21 +49,24 @@ def dataset(name: str | None = None) -> Path:
     return _obtain(name or default("dataset"), "dataset")
 
 
-def drawings(split: str, name: str | None = None) -> list[int]:
+def drawings(split: str, *names: str) -> list[int]:
     """Return which drawing each picture of a split shows, in the order of ``labs.data.dataset``.
 
     Several pictures show one drawing and stand or fall together. If the drawings are unknown, as
     for the real Food-11, the list is empty.
 
     Args:
-        name: The data set's name; the course's when None.
+        names: Data sets, one after the other; the course's without any. A drawing has the same
+            number in all of them.
     """
-    known = carried().get(name or default("dataset"))
-    if known is None:
-        return []
-    pictures = [picture for picture in known.drawings if picture.startswith(f"{split}/")]
-    pictures.sort(key=lambda picture: picture.split("/")[1:])
-    shown = [known.drawings[picture] for picture in pictures]
+    shown: list[str] = []
+    for name in names or (default("dataset"),):
+        if name not in carried():
+            return []
+        known = carried()[name].drawings
+        pictures = [picture for picture in known if picture.startswith(f"{split}/")]
+        pictures.sort(key=lambda picture: picture.split("/")[1:])
+        shown += [known[picture] for picture in pictures]
     numbers: dict[str, int] = {}
     for drawing in shown:
         numbers.setdefault(drawing, len(numbers))

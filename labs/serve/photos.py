@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from labs import assets
@@ -15,6 +16,12 @@ from labs.data.dataset import iterate
 #: Side in pixels: the published Food-11's images are about this large. A page uploads photos of any
 #: size and shape.
 SIDE_PX = 512
+
+#: Photos as people send them, by the name under which they come with the checkout.
+SENT_PHOTOS = "sent-photos"
+
+#: Width and height of a photo of 12 megapixels, as many phones take it.
+PHONE_PX = (4000, 3000)
 
 
 @functools.lru_cache(maxsize=8)
@@ -35,6 +42,35 @@ def evaluation_uploads() -> Iterator[tuple[bytes, int]]:
     """Yield each evaluation image as a JPEG of 512 × 512 pixels and one quality, with its class."""
     for path, label in iterate(assets.dataset(), "evaluation"):
         yield _jpeg(_large(path), 85), label
+
+
+def sent_photos() -> Iterator[tuple[bytes, int]]:
+    """Yield each photo as people send them, with its class: JPEGs of several qualities, 4:3 and
+    3:4, 1,000 to 3,000 pixels wide.
+
+    Cameras stored half of them lying on a side or upside down, with a note in EXIF data. Each of
+    the hundred shows another drawing of the evaluation split: ``assets.drawings("evaluation",
+    "food11-mini", SENT_PHOTOS)`` numbers the drawings of both.
+    """
+    for path, label in iterate(assets.dataset(SENT_PHOTOS), "evaluation"):
+        yield path.read_bytes(), label
+
+
+@functools.lru_cache(maxsize=2)
+def phone_photo(number: int = 0) -> bytes:
+    """Return one of the photos as people send them with 4,000 × 3,000 pixels, a JPEG of about 2 MB.
+
+    It is enlarged, and gets the grain of a camera's sensor, which fills a phone's file.
+
+    Args:
+        number: Which of the photos, in the order of ``sent_photos``.
+    """
+    path, _ = list(iterate(assets.dataset(SENT_PHOTOS), "evaluation"))[number]
+    with Image.open(path) as image:
+        large = image.convert("RGB").resize(PHONE_PX, Image.Resampling.BICUBIC)
+    grain = np.random.default_rng(number).integers(-5, 6, (PHONE_PX[1], PHONE_PX[0], 1), np.int16)
+    pixels = np.asarray(large, np.int16) + grain
+    return _jpeg(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)), 80)
 
 
 def write_input_data(path: Path, images: Sequence[bytes]) -> Path:

@@ -6,13 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from assets.recipes import dataset as recipe
+from assets.recipes import sent
 from assets.recipes.dataset import versions
 from assets.recipes.drawings import Source, SourceError, sources_of
 from assets.recipes.manifest import read_manifest, write_manifest
 from labs import assets
+from labs.assets.manifest import carried
 from labs.data.dataset import SPLITS, iterate
+from labs.data.intake import open_photo
 from tests.tools import tool
 
 #: The command that rebuilds the drawings and the manifest from their sources.
@@ -87,3 +91,51 @@ def test_shipped_pictures_are_the_recorded_ones_by_artists_of_their_split() -> N
         assert set(np.bincount(labels)) == {recipe.PICTURES_PER_CLASS[split]}, REBUILD
     size_bytes = sum(path.stat().st_size for path in root.rglob("*.jpg"))
     assert size_bytes == entry["size_bytes"] <= 25e6, REBUILD
+
+
+@pytest.mark.slow
+def test_sent_photos_are_rebuilt_as_they_are_shipped(tmp_path: Path) -> None:
+    """The first of them, from the pinned packages: exactly the bytes of the manifest."""
+    pytest.importorskip("resvg_py", reason="needs the `recipes` extra")
+    entry = read_manifest()["datasets"]["sent-photos"]
+    if versions() != entry["made_with"]:
+        pytest.skip(
+            f"other versions draw other bytes: {versions()} instead of {entry['made_with']}"
+        )
+    tool("npm")
+    try:
+        files = sent.build(tmp_path / "built", tmp_path / "packs", count=3)
+    except SourceError as error:
+        if not str(error).startswith("npm"):
+            raise
+        pytest.skip(str(error))
+    assert len(files) == 3
+    for name, record in files.items():
+        assert record == entry["files"][name], REBUILD
+
+
+def test_sent_photos_are_of_each_shape_and_stay_small() -> None:
+    """Evaluation drawings only, each once; 4:3 and 3:4, 1,000 to 3,000 pixels wide; 15 MB."""
+    entry = read_manifest()["datasets"]["sent-photos"]
+    root = assets.dataset("sent-photos")
+    files = entry["files"]
+    drawings = carried()["food11-mini"].drawings
+    evaluation = {drawing for name, drawing in drawings.items() if name.startswith("evaluation/")}
+    shown = {f"{record['pack']}:{record['glyph']}" for record in files.values()}
+    assert shown <= evaluation
+    assert len(shown) == len(files) == sent.PHOTOS
+    assert len({label for _, label in iterate(root, "evaluation")}) == 11
+    shapes = set()
+    for name, record in files.items():
+        content = (root / name).read_bytes()
+        width, height = record["width_px"], record["height_px"]
+        assert sent.NARROWEST_PX <= width <= sent.WIDEST_PX >= height
+        assert abs(3 * max(width, height) - 4 * min(width, height)) <= 4
+        shapes.add((width > height, record["orientation"]))
+        with Image.open(root / name) as stored:
+            is_lying = record["orientation"] in (6, 8)
+            assert stored.size == ((height, width) if is_lying else (width, height))
+        assert open_photo(content, least_px=width * height).size == (width, height)
+    assert shapes == {(True, 1), (True, 3), (False, 1), (False, 6), (False, 8)}
+    sizes_bytes = [record["size_bytes"] for record in files.values()]
+    assert sum(sizes_bytes) == entry["size_bytes"] <= 15e6, REBUILD

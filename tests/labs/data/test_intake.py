@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +25,9 @@ from labs import assets
 from labs.data import intake
 from labs.data.dataset import iterate
 from labs.data.intake import Bounded, PhotoError, from_base64, guard, open_photo, to_input
+from labs.data.preprocess import load_image
+from labs.serve.photos import sent_photos
+from tests.sent import stored_both_ways
 
 
 def encoded(size: tuple[int, int], kind: str = "JPEG", mode: str = "RGB") -> bytes:
@@ -124,6 +128,32 @@ def test_a_photo_is_turned_as_its_camera_was_held(kind: str, orientation: int):
     red, green, _ = image.getpixel((width // 2, height // 6))
     assert max(left) < 40 < 215 < min(right)
     assert red < 40 < 90 < green
+
+
+def test_a_photo_that_was_stored_lying_gives_the_tensor_of_an_upright_one(tmp_path: Path):
+    """To the last bit, for servers and for data sets."""
+    pairs = list(stored_both_ways())
+    assert len(pairs) == 3
+    for upright, lying in pairs:
+        assert Image.open(io.BytesIO(lying)).tobytes() != Image.open(io.BytesIO(upright)).tobytes()
+        tensor = to_input(open_photo(upright))
+        assert np.array_equal(to_input(open_photo(lying)), tensor)
+        (tmp_path / "lying.png").write_bytes(lying)
+        assert np.array_equal(to_input(load_image(tmp_path / "lying.png")), tensor)
+
+
+def test_nearly_all_sent_photos_keep_their_class_if_they_are_decoded_smaller():
+    """Every fourth photo, against a decoder that makes every pixel."""
+    from labs.data.models import load_mobilenet_v2
+    from labs.runtimes.calling import caller
+
+    contents = [content for content, _ in sent_photos()][::4]
+    classify = caller(load_mobilenet_v2(assets.model()))
+    classes = []
+    for least_px in (2 * intake.INPUT_SIZE_PX, intake.MOST_PIXELS):
+        tensors = [to_input(open_photo(content, least_px=least_px)) for content in contents]
+        classes.append(classify(np.stack(tensors)).argmax(1))
+    assert np.mean(classes[0] == classes[1]) >= 0.95
 
 
 def test_damaged_notes_of_a_camera_do_no_harm():

@@ -8,10 +8,11 @@ from fastapi.testclient import TestClient
 
 from labs.data.labels import CLASS_NAMES
 from labs.serve.page import asking
-from labs.serve.page.app import create_page, samples
+from labs.serve.page.app import create_page, preview, samples
 from labs.serve.running import PAGE, start, wait_until_ready
 from tests.browser import jupyterlab
 from tests.browser.jupyterlab import violations
+from tests.sent import stored_both_ways
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +114,9 @@ def test_a_server_that_is_too_busy_is_no_missing_one(model, monkeypatch):
         client = TestClient(create_page(address, model), base_url="http://127.0.0.1")
         reply = client.post("/", data={"sample": "0"})
     assert (reply.status_code, "Too many people" in reply.text) == (503, True)
+
+
+def test_the_preview_of_a_photo_that_was_stored_lying_is_upright():
+    """The visitor sees what the model sees."""
+    for upright, lying in stored_both_ways():
+        assert preview(lying) == preview(upright)

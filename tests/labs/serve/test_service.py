@@ -23,6 +23,7 @@ from labs.runtimes.calling import caller
 from labs.runtimes.child import ChildError
 from labs.serve.photos import photo
 from labs.serve.running import SERVICE, Service, serve_app, start, wait_until_ready
+from tests.sent import stored_both_ways
 
 #: Probabilities may differ by this much: float32 added up in another order, through fifty layers.
 TOLERANCE = 2e-4
@@ -60,6 +61,13 @@ def test_it_says_what_torch_says(service: Service):
         assert set(answer) == {"prediction", "probability"}
         assert answer["prediction"] == CLASS_NAMES[int(np.argmax(expected))]
         assert answer["probability"] == pytest.approx(float(expected.max()), abs=TOLERANCE)
+
+
+def test_a_photo_that_was_stored_lying_gets_the_answer_of_an_upright_one(service: Service):
+    """In both forms of a request."""
+    for upright, lying in stored_both_ways():
+        for ask in (predict, predict_raw):
+            assert ask(service.url, lying).json() == ask(service.url, upright).json()
 
 
 def test_overload_is_refused_at_once_and_leaves_no_trace(service: Service):
