@@ -37,6 +37,7 @@ from labs.serve.photos import photo
 from labs.serve.running import PAGE, start, wait_until_ready
 from labs.workspace import WORKSPACE_VARIABLE, programs_dir
 from tests.labs.serve.conftest import onnx_path
+from tests.sent import stored_both_ways
 
 __all__ = ["onnx_path"]
 
@@ -257,6 +258,19 @@ def test_a_bad_request_is_the_clients_fault_and_the_next_photo_is_answered(
                     "400: it is no form, and was not read"
                 )
                 assert more_mb * 1e6 < MOST_MEMORY_BYTES
+
+
+def test_a_photo_that_was_stored_lying_gets_the_answer_of_an_upright_one(
+    server: tuple[str, LoadTarget],
+):
+    """Each server turns it by EXIF before it cuts out the middle."""
+    _, target = server
+    for upright, lying in stored_both_ways():
+        replies = [
+            ask(target, holding(target, as_json(stored))) for stored in (upright, lying)
+        ]
+        assert [reply.status_code for reply in replies] == [200, 200]
+        assert replies[0].json() == replies[1].json()
 
 
 def bad_requests(
