@@ -90,7 +90,7 @@ if __name__ == "__main__":
 #
 # For three minutes, eight good photos arrive per second on average, in an open loop:
 # phones do not wait for each other. Each gives up after five seconds. Meanwhile, there
-# are five attacks, one after the other, each for about twenty seconds. A **seed** fixes
+# are five attacks, one after the other, each for about twenty seconds. A *seed* fixes
 # their order, their times, and the arrivals, so a second run meets the same day.
 #
 # | attack | what happens |
@@ -161,13 +161,13 @@ for name in ATTACKS:
     display(frail.log_of(name).style.hide(axis="index"))
 
 # %% [markdown]
-# Three causes explain all losses:
+# Choose from three causes:
 #
-# - **connections**: half-sent requests, which cost almost nothing, use up a limit that
-#   was meant for work;
-# - **cost**: the service does expensive work first, and looks at the size afterwards or
+# - *connections*: half-sent requests, which cost almost nothing, use up a limit that was
+#   meant for work;
+# - *cost*: the service does expensive work first, and looks at the size afterwards or
 #   never;
-# - **restart**: the process has ended, and nothing starts another one.
+# - *restart*: the process has ended, and nothing starts another one.
 #
 # Which cause has each attack? Read its lines first. Which requests got 503, and which got
 # 200? What is the log's last line after a `SIGKILL`?
@@ -215,7 +215,9 @@ check("fire.causes", causes)
 #   workers on one socket. It looks after them twice per second, and starts a new worker
 #   when one has ended: this is its **restart policy**. If a worker gets `SIGTERM`, it
 #   takes no more connections, and ends when its requests are answered; this is called
-#   **draining**. `timeout_graceful_shutdown` bounds it.
+#   **draining**. `timeout_graceful_shutdown` bounds it. A worker that does not answer its
+#   supervisor within five seconds is killed, even while it still imports its modules; on a
+#   busy machine it would never start. Set `timeout_worker_healthcheck=START_S`.
 # - The limit on *connections* goes. Idle connections are cheap: limit the work.
 
 # %% question="fire.serve"
@@ -234,6 +236,7 @@ from intake import MOST_BODY_BYTES, PhotoError, from_base64, open_photo
 FD = int(os.environ["FD"])
 BODY_S = float(os.environ["BODY_S"])
 GRACE_S = int(os.environ["GRACE_S"])
+START_S = 30
 app = FastAPI(title="GourmetGram's classifier")
 
 
@@ -275,7 +278,13 @@ def predict(body: Annotated[bytes, Depends(body_of)]):
 
 
 if __name__ == "__main__":
-    uvicorn.run("serve:app", fd=FD, workers=2, timeout_graceful_shutdown=GRACE_S)
+    uvicorn.run(
+        "serve:app",
+        fd=FD,
+        workers=2,
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_worker_healthcheck=START_S,
+    )
 
 
 ### END SOLUTION

@@ -90,7 +90,8 @@ SERVE_RULES = [
     (
         "log",
         "",
-        "It does not answer `/healthz` within 20 s of its start. Its last words: {log}",
+        "It does not answer `/healthz` within 20 s of its start. (If its workers died while "
+        "they started, set `timeout_worker_healthcheck`.) Its last words: {log}",
     ),
     (
         "right",

@@ -15,11 +15,16 @@ from labs.serve.photos import photo
 
 
 def main(
-    address: Annotated[str, typer.Argument(help="Of the service, such as http://127.0.0.1:8090.")],
+    address: Annotated[
+        str, typer.Argument(help="Of the service, such as http://127.0.0.1:8090.")
+    ],
     seed: Annotated[int, typer.Option(help="Fixes arrivals and attacks.")] = 0,
-    seconds: Annotated[float, typer.Option(help="How long it takes.", min=10)] = DURATION_S,
+    seconds: Annotated[
+        float, typer.Option(help="How long it takes.", min=10)
+    ] = DURATION_S,
     pid: Annotated[
-        int | None, typer.Option(help="A process above the service's, to kill and drain them.")
+        int | None,
+        typer.Option(help="A process above the service's, to kill and drain them."),
     ] = None,
 ) -> None:
     """Attack a service with POST /predict and GET /healthz, and print what it lost."""

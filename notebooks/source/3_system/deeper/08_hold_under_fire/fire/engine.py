@@ -39,13 +39,12 @@ class _Seen:
 
     def as_details(self, start_s: float) -> dict[str, Any]:
         """Return it as plain JSON, in seconds after a start."""
-        return {
-            "health": [[begin_s - start_s, *rest] for begin_s, *rest in self.health],
-            "windows": [
-                [name, begin_s - start_s, end_s - start_s] for name, begin_s, end_s in self.windows
-            ],
-            "events": [[at_s - start_s, text] for at_s, text in self.events],
-        }
+        health = [[begin_s - start_s, *rest] for begin_s, *rest in self.health]
+        windows = []
+        for name, begin_s, end_s in self.windows:
+            windows.append([name, begin_s - start_s, end_s - start_s])
+        events = [[at_s - start_s, text] for at_s, text in self.events]
+        return {"health": health, "windows": windows, "events": events}
 
 
 def fire(

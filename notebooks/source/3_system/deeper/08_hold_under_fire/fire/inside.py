@@ -76,11 +76,11 @@ class InferenceSession:
 '''
 
 #: In the place of each room of the course: a program has none of it where it runs.
-_CLOSED = '''
+_CLOSED = """
 raise ModuleNotFoundError(
     f"`{__name__}` is the course's own code, which your program does not have where it runs"
 )
-'''
+"""
 
 
 class _Service:
@@ -105,7 +105,9 @@ class _Service:
     async def answer(self, request: dict) -> None:
         """Do what a request asks for, and reply."""
         work = getattr(self, f"_{request['do']}")
-        values = {name: value for name, value in request.items() if name not in ("ask", "do")}
+        values = {
+            name: value for name, value in request.items() if name not in ("ask", "do")
+        }
         reply = await work(**values)
         self._wire.say(reply=request["ask"], **reply)
 
@@ -122,7 +124,10 @@ class _Service:
             if health["status"] == 200:
                 return {"ready": True, "log": ""}
             await asyncio.sleep(_LOOK_S)
-        return {"ready": False, "log": self._log.read_text(errors="replace")[-_MOST_TEXT:]}
+        return {
+            "ready": False,
+            "log": self._log.read_text(errors="replace")[-_MOST_TEXT:],
+        }
 
     def _run(self, variables: Mapping[str, str]) -> None:
         self._socket.unlink(missing_ok=True)
@@ -288,7 +293,11 @@ async def _dribble(writers: list[asyncio.StreamWriter]) -> None:
 
 def _head(method: str, path: str, length: str) -> bytes:
     """Return a request's head, after whose answer the connection ends."""
-    lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1", "content-type: application/json"]
+    lines = [
+        f"{method} {path} HTTP/1.1",
+        "host: 127.0.0.1",
+        "content-type: application/json",
+    ]
     return "\r\n".join([*lines, "connection: close", length, "", ""]).encode()
 
 
@@ -303,4 +312,3 @@ def serve(wire: Wire, path: str) -> Ask:
     """A program that serves photos in as many processes as it likes."""
     service = _Service(wire, path)
     return in_loop(service.answer)
-

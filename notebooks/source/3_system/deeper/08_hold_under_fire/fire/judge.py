@@ -106,7 +106,9 @@ class _Attacked:
     def post(self, method: str = "POST", path: str = "/predict", **how: object) -> dict:
         """Return the answer to any request."""
         within_s = _PHOTO_S * self.slower
-        return self.do(_REPLY, do="post", method=method, path=path, within_s=within_s, **how)
+        return self.do(
+            _REPLY, do="post", method=method, path=path, within_s=within_s, **how
+        )
 
     def is_right(self, reply: dict, place: int) -> bool:
         """Return whether a good photo got its own answer."""
@@ -158,7 +160,8 @@ class _Attacked:
 
     def wait_for(self, look: Callable[[], bool], within_s: float) -> None:
         """Wait until something is seen, or it is late."""
-        with contextlib.suppress(Lost):  # a program that has ended shows by the next request
+        # A program that has ended shows by the next request.
+        with contextlib.suppress(Lost):
             self._program.until(look, within_s)
 
     def has_answer(self, number: int) -> bool:
@@ -170,7 +173,13 @@ def service(handed: Handed, start: Start = at_home) -> dict:
     """Return what ``serve.py`` answers while it is attacked, and what it loses."""
     facts: dict = {"said": "nothing", "log": "", "photo": 0, "right": False}
     facts |= {"busy": 0, "full": 0, "full_lost": 0}
-    facts |= {"pixels": 0, "endless": 0, "endless_mb": 0, "no_text": 0, "no_text_bytes": 0}
+    facts |= {
+        "pixels": 0,
+        "endless": 0,
+        "endless_mb": 0,
+        "no_text": 0,
+        "no_text_bytes": 0,
+    }
     facts |= {"slow_lost": 0, "patient": 0, "left": 0, "held": _HELD}
     facts |= {"kill_lost": 0, "kill_photos": 0}
     facts |= {"begun": 0, "drain_lost": 0, "ended": False, "replaced": False}
@@ -201,9 +210,7 @@ def service(handed: Handed, start: Start = at_home) -> dict:
 def _fill(attacked: _Attacked, facts: dict) -> None:
     """Hold the model, and send photos until one is refused; ask for health then."""
     attacked.model.holds = True
-    begun: list[int] = []
-    for _ in range(_MOST_PHOTOS):
-        begun.append(attacked.begin())
+    begun = [attacked.begin() for _ in range(_MOST_PHOTOS)]
     attacked.wait_for(lambda: any(map(attacked.has_answer, begun)), 5)
     facts["busy"] = attacked.post("GET", "/healthz")["status"]
     attacked.model.holds = False

@@ -75,7 +75,9 @@ def table(records: Mapping[str, Measurement]) -> pd.DataFrame:
         found = scores(record)
         columns[run, "photos"] = {name: score.photos for name, score in found.items()}
         columns[run, "answered"] = {name: score.answered for name, score in found.items()}
-        columns[run, "share"] = {name: f"{score.share:.1%}" for name, score in found.items()}
+        columns[run, "share"] = {
+            name: f"{score.share:.1%}" for name, score in found.items()
+        }
         columns[run, "slowest health"] = {
             name: _seconds(score.slowest_health_s) for name, score in found.items()
         }
@@ -94,7 +96,9 @@ def chart(records: Mapping[str, Measurement]) -> plt.Figure:
         2, len(records), figsize=(9, 5.5), sharex=True, sharey="row", squeeze=False
     )
     words = []
-    for (rate_axis, latency_axis), (run, record) in zip(axes.T, records.items(), strict=True):
+    for (rate_axis, latency_axis), (run, record) in zip(
+        axes.T, records.items(), strict=True
+    ):
         score = scores(record)[WHOLE]
         words.append(f"{run}: {score.share:.1%} of the good photos were answered")
         rate_axis.set_title(f"{run}: {score.share:.1%} of good photos answered")
@@ -119,7 +123,12 @@ def _draw_rate(axis: plt.Axes, record: Measurement) -> None:
     places_s = edges_s[:-1] + _BAR_S / 2
     axis.bar(places_s, answered / _BAR_S, _BAR_S, color=BLUE, label="answered")
     axis.bar(
-        places_s, lost / _BAR_S, _BAR_S, bottom=answered / _BAR_S, color=ORANGE, label="lost"
+        places_s,
+        lost / _BAR_S,
+        _BAR_S,
+        bottom=answered / _BAR_S,
+        color=ORANGE,
+        label="lost",
     )
     axis.legend(loc="lower left", ncols=2, fontsize="small")
 
@@ -133,7 +142,12 @@ def _draw_latency(axis: plt.Axes, record: Measurement) -> None:
     if good:
         axis.plot(*zip(*good, strict=True), color=GREY, lw=1, label="health check")
     axis.scatter(
-        bad_s, [5.0] * len(bad_s), s=14, marker="x", color=ORANGE, label="health: no answer"
+        bad_s,
+        [5.0] * len(bad_s),
+        s=14,
+        marker="x",
+        color=ORANGE,
+        label="health: no answer",
     )
     axis.set_yscale("log")
     axis.legend(loc="lower left", ncols=3, fontsize="small")

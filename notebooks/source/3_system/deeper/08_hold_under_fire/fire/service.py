@@ -132,7 +132,9 @@ class FireService:
 
 def _is_outer(line: str) -> bool:
     """Return whether a line is neither empty nor inside a traceback."""
-    return bool(line.strip()) and not line.startswith((" ", "Traceback", "During handling"))
+    return bool(line.strip()) and not line.startswith(
+        (" ", "Traceback", "During handling")
+    )
 
 
 def _without_address(line: str) -> str:

@@ -59,7 +59,9 @@ def record_of(rows: list, health: list, windows: list) -> Measurement:
 def test_an_attack_counts_the_photos_from_its_beginning_to_the_next_one():
     """What it broke may stay broken."""
     rows = [[at_s, 0.1, at_s, 200] for at_s in (1, 5, 11, 19, 21, 39)]
-    rows += [[at_s, 5.0, at_s, status] for at_s, status in ((12, 503), (18, 0), (22, 503))]
+    rows += [
+        [at_s, 5.0, at_s, status] for at_s, status in ((12, 503), (18, 0), (22, 503))
+    ]
     health = [[2, 0.01, 200], [12, 0.5, 200], [13, 0.2, 200], [25, 0.0, 0]]
     record = record_of(rows, health, [["bombs", 10, 15], ["kills", 20, 30]])
     found = scores(record)
