@@ -211,13 +211,15 @@ check("fire.causes", causes)
 # - `from_base64` and `open_photo` of `intake.py` look at the size first. `place()` belongs
 #   after the body is there. If the route is a `def`, FastAPI runs it on a thread, and
 #   `json.loads` does not delay health checks.
-# - `uvicorn.run("serve:app", fd=FD, workers=2, …)` starts a **supervisor** and two
+# - `python -m uvicorn serve:app --fd FD --workers 2` starts a **supervisor** and two
 #   workers on one socket. It looks after them twice per second, and starts a new worker
 #   when one has ended: this is its **restart policy**. If a worker gets `SIGTERM`, it
 #   takes no more connections, and ends when its requests are answered; this is called
-#   **draining**. `timeout_graceful_shutdown` bounds it. A worker that does not answer its
-#   supervisor within five seconds is killed, even while it still imports its modules; on a
-#   busy machine it would never start. Set `timeout_worker_healthcheck=START_S`.
+#   **draining**. `--timeout-graceful-shutdown` bounds it, in whole seconds.
+# - `python serve.py` starts your service. `os.execv(sys.executable, [sys.executable, "-m",
+#   …])` replaces this process by that command. (`uvicorn.run` with `workers` works too,
+#   but each worker first imports the file a second time. Its supervisor kills a worker
+#   that does not answer within five seconds, which a busy machine may need for this.)
 # - The limit on *connections* goes. Idle connections are cheap: limit the work.
 
 # %% question="fire.serve"
@@ -225,9 +227,9 @@ check("fire.causes", causes)
 import asyncio
 import json
 import os
+import sys
 from typing import Annotated
 
-import uvicorn
 from classifier import classify, place
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -236,7 +238,6 @@ from intake import MOST_BODY_BYTES, PhotoError, from_base64, open_photo
 FD = int(os.environ["FD"])
 BODY_S = float(os.environ["BODY_S"])
 GRACE_S = int(os.environ["GRACE_S"])
-START_S = 30
 app = FastAPI(title="GourmetGram's classifier")
 
 
@@ -278,13 +279,9 @@ def predict(body: Annotated[bytes, Depends(body_of)]):
 
 
 if __name__ == "__main__":
-    uvicorn.run(
-        "serve:app",
-        fd=FD,
-        workers=2,
-        timeout_graceful_shutdown=GRACE_S,
-        timeout_worker_healthcheck=START_S,
-    )
+    command = f"uvicorn serve:app --fd {FD} --workers 2"
+    command += f" --timeout-graceful-shutdown {GRACE_S}"
+    os.execv(sys.executable, [sys.executable, "-m", *command.split()])
 
 
 ### END SOLUTION
@@ -342,7 +339,7 @@ for name in ("bombs", "kills", "drain"):
 # - Attack the service with another seed: `python -m labs.deeper.fire ADDRESS --seed 8`.
 #   With the option `--pid`, it also kills and drains.
 # - Move the timeout into the loop, around each piece. Which attack takes effect again?
-# - Take out `timeout_graceful_shutdown` *and* the body's timeout. What becomes of two
+# - Take out `--timeout-graceful-shutdown` *and* the body's timeout. What becomes of two
 #   drains in a row, beside ten half-open connections?
 
 # %%

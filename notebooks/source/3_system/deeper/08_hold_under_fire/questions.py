@@ -90,8 +90,7 @@ SERVE_RULES = [
     (
         "log",
         "",
-        "It does not answer `/healthz` within 20 s of its start. (If its workers died while "
-        "they started, set `timeout_worker_healthcheck`.) Its last words: {log}",
+        "It does not answer `/healthz` within 20 s of its start. Its last words: {log}",
     ),
     (
         "right",
@@ -188,7 +187,7 @@ SERVE_RULES = [
         "ended",
         True,
         "A process that got SIGTERM while one photo is computed for ever does not end "
-        "within `GRACE_S` seconds: set `timeout_graceful_shutdown`.",
+        "within `GRACE_S` seconds: set `--timeout-graceful-shutdown`.",
     ),
     (
         "replaced",
