@@ -306,9 +306,9 @@ table({"frail.py": before, "serve.py": after})
 figure = chart({"frail.py": before, "serve.py": after})
 
 # %% [markdown]
-# Which photos are still lost? Look for them in the window of the kills. A process that is
-# killed takes with it the photos that it was computing. No supervisor can prevent that:
-# only the phone can send them again.
+# Is a photo still lost? Look for it in the window of the kills. A process that is killed
+# takes with it the photos that it was computing. No supervisor can prevent that: only the
+# phone can send them again.
 #
 # Compare the bombs' lines in the log: each bomb now costs one look at its first bytes.
 

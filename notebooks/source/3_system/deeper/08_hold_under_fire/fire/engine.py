@@ -5,6 +5,7 @@ did.
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -109,24 +110,23 @@ def fire(
             reply = ask(target.url, "GET", path, within_s=wall(HEALTH_WITHIN_S))
             seen.health.append((begin_s, reply.took_s, reply.status))
 
-    threads = [threading.Thread(target=work) for work in (attack, check_health)]
-    for thread in threads:
-        thread.start()
-    try:
-        record = open_loop(
-            single,
-            rate_rps=rate_rps,
-            duration_s=duration_s,
-            seed=seed,
-            option=option,
-            timeout_s=PHOTO_WITHIN_S,
-            on_progress=report,
-        )
-    finally:
-        begun.set()
-        stop.set()
-        for thread in threads:
-            thread.join()
+    with ThreadPoolExecutor(2) as pool:
+        works = [pool.submit(work) for work in (attack, check_health)]
+        try:
+            record = open_loop(
+                single,
+                rate_rps=rate_rps,
+                duration_s=duration_s,
+                seed=seed,
+                option=option,
+                timeout_s=PHOTO_WITHIN_S,
+                on_progress=report,
+            )
+        finally:
+            begun.set()
+            stop.set()
+    for work in works:
+        work.result()  # raises what went wrong there
     # Both clocks of Python are CLOCK_MONOTONIC on Linux; elsewhere they differ by a constant.
     start_s = record.monotonic_start_s + time.monotonic() - time.perf_counter()
     return replace(record, details=record.details | seen.as_details(start_s))

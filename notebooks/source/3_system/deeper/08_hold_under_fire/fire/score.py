@@ -104,9 +104,14 @@ def chart(records: Mapping[str, Measurement]) -> plt.Figure:
         rate_axis.set_title(f"{run}: {score.share:.1%} of good photos answered")
         _draw_rate(rate_axis, record)
         _draw_latency(latency_axis, record)
-        for axis in (rate_axis, latency_axis):
-            _mark(axis, record)
+        _shade(rate_axis, record)
+        _shade(latency_axis, record)
+        _name_windows(rate_axis, record)
         latency_axis.set_xlabel("seconds")
+    # Room for the windows' names; both columns share it.
+    axes[0, 0].set_ylim(top=1.5 * axes[0, 0].get_ylim()[1])
+    for axis in axes[:, 0]:
+        axis.legend(loc="lower left", fontsize="x-small")
     axes[0, 0].set_ylabel("good photos a second")
     axes[1, 0].set_ylabel("seconds until the answer")
     figure.set_label("; ".join(words) + ".")
@@ -130,17 +135,17 @@ def _draw_rate(axis: plt.Axes, record: Measurement) -> None:
         color=ORANGE,
         label="lost",
     )
-    axis.legend(loc="lower left", ncols=2, fontsize="small")
 
 
 def _draw_latency(axis: plt.Axes, record: Measurement) -> None:
     assert record.load is not None
     axis.scatter(record.load.offsets_s, record.samples, s=4, color=BLUE, label="photo")
     health = record.details["health"]
-    good = [(offset_s, took_s) for offset_s, took_s, status in health if status == 200]
     bad_s = [offset_s for offset_s, _, status in health if status != 200]
-    if good:
-        axis.plot(*zip(*good, strict=True), color=GREY, lw=1, label="health check")
+    offsets_s = [offset_s for offset_s, _, _ in health]
+    # A line ends where a check was not answered.
+    took_s = [took_s if status == 200 else math.nan for _, took_s, status in health]
+    axis.plot(offsets_s, took_s, color=GREY, lw=1, label="health check")
     axis.scatter(
         bad_s,
         [5.0] * len(bad_s),
@@ -150,20 +155,17 @@ def _draw_latency(axis: plt.Axes, record: Measurement) -> None:
         label="health: no answer",
     )
     axis.set_yscale("log")
-    axis.legend(loc="lower left", ncols=3, fontsize="small")
 
 
-def _mark(axis: plt.Axes, record: Measurement) -> None:
-    """Shade the windows of the attacks, and name them."""
+def _shade(axis: plt.Axes, record: Measurement) -> None:
+    """Shade the windows of the attacks."""
+    for _, begin_s, end_s in record.details["windows"]:
+        axis.axvspan(begin_s, end_s, color=GREY, alpha=0.18, lw=0, zorder=0)
+
+
+def _name_windows(axis: plt.Axes, record: Measurement) -> None:
+    inside = axis.get_xaxis_transform()  # seconds, and a share of the axes' height
     for name, begin_s, end_s in record.details["windows"]:
-        axis.axvspan(begin_s, end_s, color=GREY, alpha=0.18, lw=0)
-        axis.text(
-            (begin_s + end_s) / 2,
-            0.98,
-            name,
-            transform=axis.get_xaxis_transform(),
-            ha="center",
-            va="top",
-            rotation=90,
-            fontsize="small",
-        )
+        middle_s = (begin_s + end_s) / 2
+        label = axis.text(middle_s, 0.98, name, transform=inside, fontsize="x-small")
+        label.set(ha="center", va="top", rotation=90)
