@@ -70,7 +70,7 @@ def _score(record: Measurement, begin_s: float, end_s: float) -> FireScore:
 
 def table(records: Mapping[str, Measurement]) -> pd.DataFrame:
     """Return a row per attack, with three columns for each run, by the runs' names."""
-    columns = {}
+    columns: dict[tuple[str, str], dict[str, object]] = {}
     for run, record in records.items():
         found = scores(record)
         columns[run, "photos"] = {name: score.photos for name, score in found.items()}
