@@ -26,10 +26,12 @@
 # %% folded=true
 # Import the lesson's modules, and copy the two given files of *Serve over HTTP*.
 import shutil
+import subprocess
+import sys
 
 from labs.checkpoints import check, predict, predicted
 from labs.deeper.fire.plan import ATTACKS
-from labs.deeper.fire.score import chart, scores, table
+from labs.deeper.fire.score import chart, table
 from labs.deeper.fire.service import FireService, attack
 from labs.machine.fingerprint import usable_cpu_count
 from labs.records.ledger import ledger
@@ -342,6 +344,7 @@ for name in ("bombs", "kills", "drain"):
 # - Take out `--timeout-graceful-shutdown` *and* the body's timeout. What becomes of two
 #   drains in a row, beside ten half-open connections?
 
-# %%
-for name, score in scores(after).items():
-    print(f"{name}: {score.answered} of {score.photos}")
+# %% folded=true
+# Show the options of the command.
+command = [sys.executable, "-m", "labs.deeper.fire", "--help"]
+print(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
