@@ -15,15 +15,15 @@ prediction(
     "whole.steps",
     "By what factor does each step raise the answers per second of processor time, "
     "compared with the previous step?",
-    about={"kind": "load", "option": "whole-together"},
+    about={"kind": "load", "option": "whole-own-models"},
     unit="×",
     between=(0.1, 20),
     one_thread="one thread per call of the model",
     int8="your INT8 file",
-    resize="resizing bytes in PyTorch",
+    half="decoding large photos at half scale",
     workers="workers without a framework",
     bytes_in="a model that takes bytes",
-    together="up to four photos per call, in OpenVINO",
+    own_models="one OpenVINO model per worker",
 )
 
 #: The number of workers that the program reports.

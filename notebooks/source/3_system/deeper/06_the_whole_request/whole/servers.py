@@ -14,6 +14,7 @@ import shutil
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +283,12 @@ def written(
     return begin
 
 
+def with_photos(target: LoadTarget, photos: Sequence[bytes]) -> LoadTarget:
+    """Return a target on the same service that sends other photos."""
+    bodies = predict(target.url, photos, target.served).bodies
+    return replace(target, bodies=bodies)
+
+
 def whole_request() -> dict[str, Start]:
     """Return *The whole request*'s first step, the student's app of *Serve over HTTP* and the last
     step, by name.
@@ -293,7 +300,7 @@ def whole_request() -> dict[str, Start]:
         "older app": written("whole", "older", fp32_model(), threads=0),
         "student's app": written("http", "app", fp32_model(), WORKERS=workers),
         "whole request": written(
-            "whole", "together", model_of_bytes, "openvino", **last_step
+            "whole", "fours", model_of_bytes, "openvino", **last_step
         ),
     }
 
