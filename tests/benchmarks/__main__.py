@@ -17,7 +17,7 @@ from labs.runtimes.progress import OnProgress
 from labs.serve import models as served
 from labs.workspace import PROJECT_DIR
 from tests.benchmarks import harness, models
-from tests.benchmarks.bars import BARS, Section, bars_lines
+from tests.benchmarks.bars import Section, bars_lines, model_bars
 
 app = typer.Typer(add_completion=False, help=__doc__)
 
@@ -54,7 +54,7 @@ def _harness(rounds: int, folder: Path, on_progress: OnProgress) -> Section:
 def _models(rounds: int, folder: Path, on_progress: OnProgress) -> Section:
     table, results = models.measure(folder, rounds, on_progress)
     title = "Models, all taking turns with one photo and with 32"
-    return Section(title, table, bars_lines(BARS, results))
+    return Section(title, table, bars_lines(model_bars(), results))
 
 
 def _of_deep_dives() -> Iterator[tuple[str, Benchmark]]:

@@ -1,9 +1,12 @@
 """A bar is judged by the estimate alone, at the bound as well, and an aim never is."""
 
+from dataclasses import replace
+
 import pytest
 
+from labs.machine import fingerprint
 from labs.stats import Interval
-from tests.benchmarks.bars import Bar, Result
+from tests.benchmarks.bars import Bar, Result, model_bars
 
 
 @pytest.mark.parametrize("at_most", [True, False])
@@ -25,3 +28,11 @@ def test_an_aim_that_does_not_lie_beyond_its_bar_is_refused():
         Bar("one photo", "ms", 2.0, 3.0, at_most=True)
     with pytest.raises(ValueError, match="beyond"):
         Bar("answers", "×", 2.0, 1.0)
+
+
+@pytest.mark.parametrize(("flags", "bound"), [((), 0.55), (("avx512f", "amx_tile"), 0.65)])
+def test_a_processor_whose_float32_is_fast_has_its_own_bar(flags, bound):
+    """INT8 gains less there."""
+    bars = model_bars(replace(fingerprint(), cpu_flags=flags))
+    assert bars["p50"].bound == bound
+    assert bars["batch"].bound == 2.6
