@@ -82,7 +82,7 @@ def test_a_worker_sees_what_the_intake_sees(programs, onnx_path, tmp_path):
     """Square or of any shape, lying or upright. A large photo has the same bytes; a small one that
     PyTorch resizes is within one level.
     """
-    contents = [photo(0), *[content for content, _ in sent_photos()][::9]]
+    contents = [photo(0), *[content for content, _ in sent_photos()][::15]]
     for pair in stored_both_ways():
         contents += pair
     for content, pixels in zip(
@@ -98,7 +98,7 @@ def test_a_worker_sees_what_the_intake_sees(programs, onnx_path, tmp_path):
 @pytest.mark.parametrize("app", ["cut", "half"])
 def test_an_app_that_cuts_sees_what_the_course_sees(app, programs, onnx_path, tmp_path):
     """Every pixel decoded, or a part of them, as ``open_photo`` does."""
-    contents = [photo(0), *[content for content, _ in sent_photos()][::9]]
+    contents = [photo(0), *[content for content, _ in sent_photos()][::15]]
     for pair in stored_both_ways():
         contents += pair
     least = {"cut": {"least_px": MOST_PIXELS}, "half": {}}[app]
