@@ -58,12 +58,19 @@ import io
 import os
 
 import uvicorn
-from classifier import classify, place
+from classifier import classify_with, place, session
 from fastapi import FastAPI
 from PIL import Image
 from pydantic import BaseModel
 
 app = FastAPI(title="GourmetGram's classifier")
+
+
+def logits_of(inputs):
+    return session.run(None, {"input": inputs})[0]
+
+
+classify = classify_with(logits_of)
 
 
 class Photo(BaseModel):
@@ -232,7 +239,7 @@ import os
 import sys
 from typing import Annotated
 
-from classifier import classify, place
+from classifier import classify_with, place, session
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from intake import MOST_BODY_BYTES, PhotoError, from_base64, open_photo
@@ -241,6 +248,13 @@ FD = int(os.environ["FD"])
 BODY_S = float(os.environ["BODY_S"])
 GRACE_S = int(os.environ["GRACE_S"])
 app = FastAPI(title="GourmetGram's classifier")
+
+
+def logits_of(inputs):
+    return session.run(None, {"input": inputs})[0]
+
+
+classify = classify_with(logits_of)
 
 
 @app.get("/healthz")
