@@ -9,6 +9,7 @@ import base64
 import functools
 import io
 import os
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +39,10 @@ _POLICY = (
     "form-action 'self'"
 )
 _HEADERS = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}
+
+#: Held while a picture is decoded. A process decodes one picture at a time: forty of its threads
+#: decode no faster than one does for each core, and its health check would wait behind all of them.
+_DECODING = threading.Lock()
 
 _WRONG_HOST = "The page answers at this machine's own addresses only."
 
@@ -127,10 +132,11 @@ def create_page(server: str, triton_model: str = "") -> FastAPI:
 
 def preview(content: bytes) -> str:
     """Return a small copy of a picture as a data URL; raise PhotoError when it is none."""
-    image = open_photo(content, least_px=_PREVIEW_PX)
-    image.thumbnail((_PREVIEW_PX, _PREVIEW_PX), Image.Resampling.BILINEAR)
     encoded = io.BytesIO()
-    image.save(encoded, "JPEG", quality=85)
+    with _DECODING:
+        image = open_photo(content, least_px=_PREVIEW_PX)
+        image.thumbnail((_PREVIEW_PX, _PREVIEW_PX), Image.Resampling.BILINEAR)
+        image.save(encoded, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode()
 
 
