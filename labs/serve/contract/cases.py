@@ -53,6 +53,13 @@ class Target:
     interface: Interface
     #: The processes that keep it, if it is one's own: it is measured, killed and stopped then.
     pids: tuple[int, ...] = ()
+    #: The same for a server behind it, which is stopped later: it is measured and killed.
+    behind: tuple[int, ...] = ()
+
+    @property
+    def all_pids(self) -> tuple[int, ...]:
+        """The processes that keep both."""
+        return self.pids + self.behind
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,7 @@ def bad_bodies(target: Target) -> Row:
     faults = []
     most_bytes = 0
     for words, bad in target.interface.bad.items():
-        watch = MemoryWatch(target.pids)
+        watch = MemoryWatch(target.all_pids)
         reply = _post(target, bad.content)
         more_bytes = watch.more_bytes() or 0
         # A photo that is just too large is decoded from base64 first.
@@ -221,7 +228,7 @@ def single_bytes(target: Target) -> Row:
     nothing.
     """
     faults = []
-    watch = MemoryWatch(target.pids)
+    watch = MemoryWatch(target.all_pids)
     with connections(target.url, 2) as (short, long):
         short.head("POST", target.interface.path, _type(target))
         short.send(byte_by_byte(target.interface.good))
@@ -248,7 +255,7 @@ def huge_bodies(target: Target) -> Row:
     number = _HUGE_BYTES // len(piece)
     first = target.interface.good[:40]
     for words, length in {"announced": len(first) + _HUGE_BYTES, "in chunks": None}.items():
-        watch = MemoryWatch(target.pids)
+        watch = MemoryWatch(target.all_pids)
         pieces = itertools.chain([first], itertools.repeat(piece, number))
         with connections(target.url) as (connection,):
             connection.head("POST", target.interface.path, _type(target), length=length)
@@ -277,7 +284,7 @@ def many_bodies(target: Target) -> Row:
 
 def _beside(case: str, target: Target, number: int, length: int, content: bytes) -> Row:
     """Return a row for connections that send the beginning of a body, and nothing more."""
-    watch = MemoryWatch(target.pids)
+    watch = MemoryWatch(target.all_pids)
     pulse = Pulse(target)
     lost = []
     with connections(target.url, number) as held:
@@ -334,7 +341,7 @@ def restart(target: Target) -> Row:
         for _ in range(20):
             _post(target, target.interface.good)
 
-    process = busiest(target.pids, work)
+    process = busiest(target.all_pids, work)
     process.kill()
     killed_s = time.monotonic()
     pulse = Pulse(target)

@@ -1,16 +1,26 @@
-"""The course's own service, and its page, under the contract."""
+"""The course's own service, its page, and Triton behind the page, under the contract."""
 
+import base64
 import contextlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from labs.machine.fingerprint import usable_cpu_count
 from labs.serve.contract.cases import Serve, Target
 from labs.serve.contract.interface import page, photos
 from labs.serve.models import fp32_model
+from labs.serve.photos import photo
 from labs.serve.running import PAGE, start, wait_until_ready
+from labs.serve.triton import opening, server
+from labs.serve.triton.catalogue import ModelRepository
+from labs.serve.triton.watch import watched
+
+#: The model that the student writes in *Serve with Triton*.
+_MODEL = "food_classifier"
 
 
 @contextlib.contextmanager
@@ -33,6 +43,27 @@ def serve_page() -> Iterator[Target]:
             yield Target(shown.url, page(), (shown.pid,))
 
 
+@contextlib.contextmanager
+def serve_triton() -> Iterator[Target]:
+    """Yield GourmetGram's page before a Triton with the student's model of *Serve with Triton*.
+
+    The page bounds bodies, and a watcher loads the model again after a kill: Triton 24.10 does
+    neither.
+    """
+    repository = ModelRepository(opening.lesson_repository())
+    inputs = {"INPUT_IMAGE": np.array([[base64.b64encode(photo(0))]], dtype=object)}
+    variables: dict[str, Any] = {"PAGE_TRITON_MODEL": _MODEL, "WEB_CONCURRENCY": 2}
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(_folder())
+        triton = server.start(repository=repository, load=[_MODEL])
+        stack.enter_context(triton)
+        stack.enter_context(watched(triton, _MODEL, inputs))
+        variables["PAGE_SERVER"] = triton.url
+        shown = stack.enter_context(start(PAGE, log_path=folder / "log", **variables))
+        wait_until_ready(shown)
+        yield Target(shown.url, page(), (shown.pid,), behind=(triton.pid,))
+
+
 def _folder() -> contextlib.AbstractContextManager[Path]:
     """Return a folder for a log, which goes with its service."""
     return _as_path(tempfile.TemporaryDirectory(prefix="contract-"))
@@ -45,4 +76,8 @@ def _as_path(folder: tempfile.TemporaryDirectory) -> Iterator[Path]:
 
 
 #: Those that need no deep dive, by the names that the command takes.
-SERVICES: dict[str, Serve] = {"fastapi": serve_fastapi, "page": serve_page}
+SERVICES: dict[str, Serve] = {
+    "fastapi": serve_fastapi,
+    "page": serve_page,
+    "triton": serve_triton,
+}

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from grading.builder.repository import food_classifier
 from labs.serve.contract.cases import Target, drain, restart, rows
 from labs.serve.contract.interface import photos
 from labs.serve.contract.own import SERVICES
-from labs.workspace import WORKSPACE_VARIABLE
+from labs.serve.triton.catalogue import ModelRepository
+from labs.workspace import WORKSPACE_VARIABLE, programs_dir
 
 # A body that stops is waited for until the service gives it up.
 pytestmark = pytest.mark.timeout(1800)
@@ -22,10 +24,11 @@ def workspace(onnx_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not link.exists():
         link.symlink_to(onnx_path)
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(root))
+    ModelRepository(programs_dir() / "repository").write([food_classifier()])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["fastapi", "page"])
+@pytest.mark.parametrize("name", ["fastapi", "page", "triton"])
 def test_the_courses_services_hold_every_case(name: str):
     """The table is printed with ``-rP``."""
     fell = []
