@@ -15,9 +15,9 @@ from labs.workspace import WORKSPACE_VARIABLE, programs_dir
 pytestmark = pytest.mark.timeout(1800)
 
 
-@pytest.fixture(autouse=True)
-def workspace(onnx_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the services find the exported model."""
+@pytest.fixture
+def models(onnx_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the services find the exported model, and Triton the student's."""
     root = onnx_path.parent / "workspace"
     (root / "models").mkdir(parents=True, exist_ok=True)
     link = root / "models" / onnx_path.name
@@ -28,7 +28,10 @@ def workspace(onnx_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["fastapi", "page", "triton"])
+@pytest.mark.usefixtures("models")
+@pytest.mark.parametrize(
+    "name", ["fastapi", "page", pytest.param("triton", marks=pytest.mark.triton)]
+)
 def test_the_courses_services_hold_every_case(name: str):
     """The table is printed with ``-rP``."""
     fell = []
