@@ -235,12 +235,16 @@ pd.DataFrame(rows).T
 # 200](https://github.com/triton-inference-server/server/issues/8604). So a health check
 # must send a real photo.
 #
-# **Note.** Both versions have known holes, so no other machine can reach this Triton. A
-# request of 3.6 MB in pieces of one byte ends 24.10 (CVE-2025-23310, [closed in
+# **Note.** Both versions have known holes. A request of 3.6 MB in pieces of one byte ends
+# 24.10 (CVE-2025-23310, [closed in
 # 25.07](https://github.com/NVIDIA/product-security/blob/main/2025/5687/5687.md)). Clients
 # can get past the key (CVE-2026-24206 and -24207, [closed in
 # 26.03](https://github.com/NVIDIA/product-security/blob/main/2026/5828/5828.md)). 24.10
-# does not limit the size of a request; newer versions have `--http-max-input-size`.
+# does not limit the size of a request; newer versions have `--http-max-input-size`. So no
+# other machine can reach this Triton, and a proxy that collects each body and limits its
+# bytes stands in front: GourmetGram's page in *Build an ensemble*, nginx in production.
+# `python -m labs.serve.contract triton` attacks your model behind the page. A watcher
+# beside it sends a real photo every second, and loads a dead model again.
 #
 # ## perf_analyzer
 #
