@@ -85,6 +85,7 @@ NOT_PACKAGES = {
     "classifier",
     "food",
     "intake",
+    "own_models",
     "triton_python_backend_utils",
     "uvloop",
     "worker",

@@ -95,6 +95,7 @@ PACKAGES = (
     "platformdirs",
     "pydantic",
     "pytest",
+    "uvicorn",
 )
 
 _SCRIPTS = ("setup.sh", "run_autograder")

@@ -213,7 +213,7 @@ rows = {}
 for option, runs in (onnx_runs | python_runs).items():
     if runs:
         rows[option] = row_of(runs)
-        version = runs[-1].libraries["tritonserver"]
+        version = runs[-1].libraries.get("tritonserver", "not recorded")
 print("Triton's version on the node:", version)
 table = pd.DataFrame.from_dict(rows, orient="index")
 times_one = table["answers/s"] / table["answers/s"]["one"]

@@ -30,8 +30,9 @@ import subprocess
 import sys
 
 from labs.checkpoints import check, predict, predicted
+from labs.deeper.fire.chart import chart
 from labs.deeper.fire.plan import ATTACKS
-from labs.deeper.fire.score import chart, table
+from labs.deeper.fire.score import table
 from labs.deeper.fire.service import FireService, attack
 from labs.machine.fingerprint import usable_cpu_count
 from labs.records.ledger import ledger

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from grading.builder.repository import write_programs
+from labs.deeper.fire.chart import chart
 from labs.deeper.fire.plan import ATTACKS, plan
-from labs.deeper.fire.score import BEFORE, WHOLE, chart, scores, table
+from labs.deeper.fire.score import BEFORE, WHOLE, scores, table
 from labs.deeper.fire.service import FireService, attack
 from labs.load.record import load_record
 from labs.load.target import Served, predict
