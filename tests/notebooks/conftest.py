@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from grading.builder.sources import sources
 from labs.course.lessons import lessons
 from labs.machine import fingerprint
 
@@ -50,13 +51,20 @@ def one_processor() -> Iterator[None]:
 @pytest.fixture
 def kernels_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function that makes kernels brisk or hasty from then on, by words that
-    quick_startup.py knows.
+    quick_startup.py knows. A lesson may have such a file of its own, beside its tests.
     """
 
     def use(*pace: str) -> None:
         startup = tmp_path / "ipython" / "profile_default" / "startup"
         startup.mkdir(parents=True, exist_ok=True)
         shutil.copy(_HERE / "quick_startup.py", startup)
+        for lesson in sources():
+            # IPython runs it next: the order is that of the names.
+            copy = startup / f"quick_startup_{lesson.id}.py"
+            own = lesson.folder / "tests" / "quick_startup.py"
+            copy.unlink(missing_ok=True)
+            if f"lesson-{lesson.id}" in pace and own.is_file():
+                shutil.copy(own, copy)
         monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
         monkeypatch.setenv("NOTEBOOKS_PACE", " ".join(pace))
 
