@@ -69,8 +69,8 @@ if "fewer_images" in PACE:  # part 1, whose lessons spend half of their time on 
     )
 
     # Other recordings are of one data set, by its name, and of all photos.
-    assets.drawings = lambda split, name=None: _drawings(split, name)[
-        :: 3 if split == "evaluation" and name is None else 1
+    assets.drawings = lambda split, *names: _drawings(split, *names)[
+        :: 3 if split == "evaluation" and not names else 1
     ]
 
     def _load_fewer(root, split, limit=None, **how):
