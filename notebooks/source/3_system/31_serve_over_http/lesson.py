@@ -75,8 +75,8 @@ predict("http.sixteen", answers=..., latency=...)
 # For ONNX Runtime, the model is `session`. If the service starts with `RUNTIME=torch`, it
 # is PyTorch's `network`, on `device`. You write the call of the model for both. From your
 # call, `classify_with` makes `classify(images)`, which returns class and probability of
-# each PIL image. `place()` limits the load: `WORKERS` photos are computed at once, `MAY_WAIT`
-# others wait, and the next photo is refused with status 503. In `intake.py`,
+# each PIL image. `place()` limits the load: `WORKERS` photos are computed at once,
+# `MAY_WAIT` others wait, and the next photo is refused with status 503. In `intake.py`,
 # `from_base64(text)` returns a file's bytes, and `open_photo(content)` an image. Both
 # raise a `PhotoError` if they refuse their input.
 #
@@ -205,8 +205,9 @@ check("http.app", folder / "app.py")
 # PyTorch route is compared with the other one below.
 #
 # The next cell starts your app as `uvicorn app:app` would. It prints the app's log, which
-# names the provider that computes the model. FastAPI makes the page `/docs` from your models, and *Try it
-# out* sends a request. The other page is GourmetGram's: choose a sample there.
+# names the provider that computes the model. FastAPI makes the page `/docs` from your
+# models, and *Try it out* sends a request. The other page is GourmetGram's: choose a
+# sample there.
 
 # %% folded=true
 # Start your app and GourmetGram's page.

@@ -244,9 +244,9 @@ check("gpus.placed")
 #
 # The next cell serves your files from your laptop: your app with PyTorch and with ONNX
 # Runtime, your `model.py` without and with batches, the ONNX model, and your ensemble.
-# Photos are decoded on processors. Each figure is one run, and the latencies
-# are the node's. The last column shows where the network ran. Your app's log names the
-# provider that computed a first photo. Triton's configuration names each instance's device.
+# Photos are decoded on processors. Each figure is one run, and the latencies are the
+# node's. The last column shows where the network ran. Your app's log names the provider
+# that computed a first photo. Triton's configuration names each instance's device.
 
 # %% folded=true
 # Serve your earlier files on the node, and compare both machines.
