@@ -46,11 +46,11 @@ BARS = {
     ),
 }
 
-#: What is sent to the first and the last step beside square photos: the photos, the clients, and
-#: the requests of a turn. Sixteen photos of 12 megapixels at once are more than a service takes in.
+#: What is sent to the first and the last step beside square photos: the photos, and the clients.
+#: Sixteen photos of 12 megapixels at once are more than a service takes in.
 _OTHERS = {
-    "sent photos": (lambda: [content for content, _ in sent_photos()][::4], 16, 96),
-    "12 megapixels": (lambda: [phone_photo()], 4, 16),
+    "sent photos": (lambda: [content for content, _ in sent_photos()][::4], 16),
+    "12 megapixels": (lambda: [phone_photo()], 4),
 }
 
 
@@ -93,7 +93,7 @@ def _with_others(
     on_progress: OnProgress,
 ) -> pd.DataFrame:
     """Return the rows of the first and the last step with another kind of photos."""
-    photos_of, clients, requests = _OTHERS[kind]
+    photos_of, clients = _OTHERS[kind]
     photos = photos_of()
     others = {}
     for name, target in targets.items():
@@ -102,7 +102,6 @@ def _with_others(
         others,
         concurrency=clients,
         rounds=rounds,
-        requests=requests,
         on_progress=part(on_progress, 0.7, 0.9),
     )
     return servers.servers_table(records, next(iter(others)))
