@@ -24,7 +24,7 @@ from labs.serve.contract.exchange import (
     connections,
 )
 from labs.serve.contract.interface import Interface
-from labs.serve.contract.processes import MemoryWatch, busiest
+from labs.serve.contract.processes import MemoryWatch, busiest, family
 
 #: What a bad request may cost a server, and sixty half-sent bodies together.
 BAD_REQUEST_BYTES, HALF_SENT_BYTES = 50_000_000, 100_000_000
@@ -43,6 +43,9 @@ _GIVEN_UP_S = 60.0
 
 #: Seconds that a server gets to answer again after a kill, on an idle machine.
 _BACK_S = 30.0
+
+#: Seconds after which a server that says nothing has ended.
+_STARTED_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -81,29 +84,64 @@ Serve = Callable[[], AbstractContextManager[Target]]
 
 
 def rows(serve: Serve) -> Iterator[Row]:
-    """Yield a row per case for a server; one that a kill ends is started again for the last
-    case.
+    """Yield a row per case for a server; one's own that a case or a kill ends is started again for
+    the next case.
     """
-    with serve() as target:
-        yield from _rows(target)
-        killed = restart(target)
-        yield killed
-        if killed.held is not False:
-            yield drain(target)
-            return
+    left = list(CASES)
+    while left:
+        with serve() as target:
+            yield from _rows(target, left)
+            if left and not target.pids:
+                yield Row("the next cases", None, "the server has ended: start it again")
+                return
+            if not left:
+                killed = restart(target)
+                yield killed
+                if killed.held is not False:
+                    yield drain(target)
+                    return
     with serve() as target:
         yield drain(target)
 
 
-def _rows(target: Target) -> Iterator[Row]:
+def _rows(target: Target, left: list[Callable[[Target], Row]]) -> Iterator[Row]:
+    """Yield the rows of the cases that are left, and take them out of the list; stop early if one
+    ends the server.
+    """
     with connections(target.url) as (stopped,):
         body = target.interface.good
         stopped.head("POST", target.interface.path, _type(target), length=len(body))
         stopped.send(body[: len(body) // 2])
         begin_s = time.monotonic()
-        for case in CASES:
-            yield case(target)
-        yield _given_up(target, stopped, begin_s)
+        while left:
+            yield _row(left.pop(0), target)
+            if not _answers(target):
+                break
+        if not left:
+            yield _given_up(target, stopped, begin_s)
+
+
+def _row(case: Callable[[Target], Row], target: Target) -> Row:
+    """Return a case's row, also if the server ends before the case can connect again."""
+    try:
+        return case(target)
+    except OSError as error:
+        name = case.__name__.replace("_", " ")
+        return Row(name, False, f"no connection: {type(error).__name__}")
+
+
+def _answers(target: Target) -> bool:
+    """Return whether a server says anything about its health; a supervisor gets some time to
+    start it again.
+    """
+    until_s = time.monotonic() + _STARTED_S * slowdown()
+    while True:
+        health = ask(target.url, "GET", target.interface.health, within_s=_STARTED_S)
+        if health.status:
+            return True
+        if time.monotonic() > until_s:
+            return False
+        time.sleep(0.2)
 
 
 def health(target: Target) -> Row:
@@ -307,12 +345,15 @@ def _beside(case: str, target: Target, number: int, length: int, content: bytes)
 
 def _given_up(target: Target, stopped: Connection, begin_s: float) -> Row:
     """A body that stops is given up some time, with a status or without."""
+    case = "a body that stops"
+    if not _answers(target):
+        return Row(case, False, "the server ended first")
     left_s = max(1.0, begin_s + _GIVEN_UP_S - time.monotonic())
     reply = stopped.reply(left_s)
     held = reply.body != b"no answer in time"
     waited_s = time.monotonic() - begin_s
     words = f"given up with {reply.status}" if held else f"still waited for after {waited_s:.0f} s"
-    return Row("a body that stops", held, words)
+    return Row(case, held, words)
 
 
 #: The cases that a server goes on after.
@@ -336,6 +377,8 @@ def restart(target: Target) -> Row:
     case = "restart after a kill"
     if not target.pids:
         return Row(case, None, "the process is not ours")
+    if not family(target.all_pids):
+        return Row(case, False, "the server ended first")
 
     def work() -> None:
         for _ in range(20):

@@ -1,12 +1,15 @@
 """The interfaces that services have: what each takes, and how it says no.
 
-``photos`` is the course's own, ``completions`` OpenAI's, and ``page`` a form in a browser.
+``photos`` is the course's own, ``completions`` OpenAI's, ``kserve`` Triton's, and ``page`` a form
+in a browser.
 """
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from labs.serve.contract.bodies import no_photos, png, too_large
 from labs.serve.contract.exchange import Reply, ask
@@ -14,6 +17,12 @@ from labs.serve.photos import photo
 
 #: Where services say that they are alive.
 HEALTH_PATHS = ("/healthz", "/health", "/-/healthz")
+
+#: Where a server of KServe's protocol says that it is ready.
+_KSERVE_READY = "/v2/health/ready"
+
+#: The course's models that Triton serves, in the order in which the suite looks for them.
+_KSERVE_MODELS = ("food_classifier", "food_classifier_ensemble")
 
 #: JSON that stands in the place of a text, and is none.
 _NO_TEXTS = ("1e999", "-1e999", "NaN", "Infinity", "7", "null", '["a"]')
@@ -29,6 +38,9 @@ _NO_JSON = {
 
 _REFUSED = frozenset({400, 422})
 _TOO_LARGE = frozenset({413})
+
+#: Statuses for what is too large, where an interface has a single one for all bad requests.
+_BAD_OR_TOO_LARGE = frozenset({400, 413})
 
 
 @dataclass(frozen=True)
@@ -70,9 +82,15 @@ class Interface:
 def interface_of(url: str) -> Interface:
     """Return the interface of a running service.
 
+    Args:
+        url: Its address. For KServe's protocol, the path ``/v2/models/NAME`` may follow, where the
+            model is not one of the course's.
+
     Raises:
         ValueError: It has none of those that the suite knows.
     """
+    if ask(url, "GET", _KSERVE_READY).status == 200:
+        return _kserve_of(url)
     answers = [path for path in HEALTH_PATHS if ask(url, "GET", path).status == 200]
     health = next(iter(answers), HEALTH_PATHS[0])
     models = ask(url, "GET", "/v1/models").json()
@@ -180,7 +198,92 @@ def completions(model: str, health: str = "/health") -> Interface:
         parameters=parameters,
         answer_of=answer_of,
         is_error=is_error,
-        too_large=frozenset({400, 413}),
+        too_large=_BAD_OR_TOO_LARGE,
+    )
+
+
+def _kserve_of(url: str) -> Interface:
+    """Return the interface of the model in an address, or of a model of the course's.
+
+    Raises:
+        ValueError: No such model is loaded, or it takes something else than a text.
+    """
+    in_path = re.findall(r"^/v2/models/([^/]+)", urlsplit(url).path)
+    names = in_path or _KSERVE_MODELS
+    for name in names:
+        match ask(url, "GET", f"/v2/models/{name}").json():
+            case {
+                "inputs": [{"name": str(text), "datatype": "BYTES"}],
+                "outputs": [{"name": str(output)}, *_],
+            }:
+                return kserve(name, text, output)
+    raise ValueError(
+        f"{url} has no model {' or '.join(names)} with a single text as input. Load it, or add "
+        "/v2/models/NAME to the address."
+    )
+
+
+def kserve(model: str, text: str, output: str) -> Interface:
+    """Return KServe's interface of inference, version 2, for a model that classifies photos.
+
+    Args:
+        model: Its name.
+        text: The name of its input: a photo as base64 text.
+        output: The name of one of its outputs.
+    """
+
+    def asking(value: str = _as_json(photo(0)), **fields: object) -> bytes:
+        tensor = {"name": text, "shape": [1, 1], "datatype": "BYTES", "data": ["@"]}
+        body = json.dumps({"inputs": [tensor]} | fields).encode()
+        return body.replace(b'"@"', value.encode())
+
+    def outputs_of(reply: Reply) -> list[dict]:
+        match reply.json():
+            case {"outputs": [*outputs]}:
+                return outputs
+        return []
+
+    def answer_of(reply: Reply) -> object:
+        match outputs_of(reply):
+            case [{"data": [answer, *_]}, *_]:
+                return answer
+        return None
+
+    def is_error(reply: Reply) -> bool:
+        match reply.json():
+            case {"error": str(words)}:
+                return bool(words)
+        return False
+
+    def has_id(reply: Reply) -> bool:
+        match reply.json():
+            case {"id": "lunch"}:
+                return True
+        return False
+
+    def is_alone(reply: Reply) -> bool:
+        return [given["name"] for given in outputs_of(reply)] == [output]
+
+    bad = {}
+    for words, body in _bad_photos(asking).items():
+        bad[words] = BadBody(body.content, _REFUSED | _TOO_LARGE)
+    parameters = {"id": Parameter(asking(id="lunch"), has_id)}
+    parameters["an output"] = Parameter(asking(outputs=[{"name": output}]), is_alone)
+    unknown = asking(outputs=[{"name": "COLOUR"}])
+    parameters["an unknown output"] = Parameter(unknown, lambda reply: False)
+    parameters["colour"] = Parameter(asking(parameters={"colour": "red"}))
+    path = f"/v2/models/{model}"
+    return Interface(
+        "KServe v2",
+        f"{path}/infer",
+        f"{path}/ready",
+        good=asking(),
+        slow=_slow_photos(asking),
+        bad=bad,
+        parameters=parameters,
+        answer_of=answer_of,
+        is_error=is_error,
+        too_large=_BAD_OR_TOO_LARGE,
     )
 
 
@@ -215,7 +318,7 @@ def page(health: str = "/healthz") -> Interface:
         answer_of=answer_of,
         is_error=is_error,
         # It is no form, so that nothing of it is read.
-        too_large=frozenset({400, 413}),
+        too_large=_BAD_OR_TOO_LARGE,
         content_type=f"multipart/form-data; boundary={boundary}",
     )
 

@@ -1,4 +1,6 @@
-"""The course's own service, its page, and Triton behind the page, under the contract."""
+"""The course's own service, its page, and Triton, with the page before it and without, under the
+contract.
+"""
 
 import base64
 import contextlib
@@ -11,12 +13,13 @@ import numpy as np
 
 from labs.machine.fingerprint import usable_cpu_count
 from labs.serve.contract.cases import Serve, Target
-from labs.serve.contract.interface import page, photos
+from labs.serve.contract.interface import interface_of, page, photos
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.running import PAGE, start, wait_until_ready
 from labs.serve.triton import opening, server
 from labs.serve.triton.catalogue import ModelRepository
+from labs.serve.triton.server import LocalTriton
 from labs.serve.triton.watch import watched
 
 #: The model that the student writes in *Serve with Triton*.
@@ -50,18 +53,33 @@ def serve_triton() -> Iterator[Target]:
     The page bounds bodies, and a watcher loads the model again after a kill: Triton 24.10 does
     neither.
     """
-    repository = ModelRepository(opening.lesson_repository())
     inputs = {"INPUT_IMAGE": np.array([[base64.b64encode(photo(0))]], dtype=object)}
     variables: dict[str, Any] = {"PAGE_TRITON_MODEL": _MODEL, "WEB_CONCURRENCY": 2}
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(_folder())
-        triton = server.start(repository=repository, load=[_MODEL])
-        stack.enter_context(triton)
+        triton = stack.enter_context(_student_triton())
         stack.enter_context(watched(triton, _MODEL, inputs))
         variables["PAGE_SERVER"] = triton.url
         shown = stack.enter_context(start(PAGE, log_path=folder / "log", **variables))
         wait_until_ready(shown)
         yield Target(shown.url, page(), (shown.pid,), behind=(triton.pid,))
+
+
+@contextlib.contextmanager
+def serve_tritonserver() -> Iterator[Target]:
+    """Yield the same Triton by its own address, with nothing before it and nothing beside it."""
+    with _student_triton() as triton:
+        yield Target(triton.url, interface_of(triton.url), (triton.pid,))
+
+
+def _student_triton() -> LocalTriton:
+    """Return a Triton with the student's model.
+
+    Raises:
+        NotWrittenError: It is not written yet.
+    """
+    repository = ModelRepository(opening.lesson_repository())
+    return server.start(repository=repository, load=[_MODEL])
 
 
 def _folder() -> contextlib.AbstractContextManager[Path]:
@@ -80,4 +98,5 @@ SERVICES: dict[str, Serve] = {
     "fastapi": serve_fastapi,
     "page": serve_page,
     "triton": serve_triton,
+    "tritonserver": serve_tritonserver,
 }
