@@ -245,6 +245,7 @@ pd.DataFrame(rows).T
 # bytes stands in front: GourmetGram's page in *Build an ensemble*, nginx in production.
 # `python -m labs.serve.contract triton` attacks your model behind the page. A watcher
 # beside it sends a real photo every second, and loads a dead model again.
+# `tritonserver` attacks Triton alone, which also answers broken JSON with status 500.
 #
 # ## perf_analyzer
 #
