@@ -1,4 +1,4 @@
-"""Ray Serve under the contract; the table is printed with ``-rP``."""
+"""LitServe and Ray Serve under the contract; the table is printed with ``-rP``."""
 
 from pathlib import Path
 
@@ -12,13 +12,18 @@ from labs.workspace import WORKSPACE_VARIABLE
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_ray_serve_holds_every_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Half-sent bodies too, since its proxy collects a body before a replica hears of it."""
+@pytest.mark.parametrize("name", SERVICES)
+def test_servers_of_other_makers_hold_every_case(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Ray's proxy collects a body before a replica hears of it, and LitServe takes SIGTERM for
+    Ctrl+C.
+    """
     model = fp32_model()
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path))
     monkeypatch.setattr("labs.deeper.whole.contract.fp32_model", lambda: model)
     fell = []
-    for row in rows(SERVICES["ray"]):
+    for row in rows(SERVICES[name]):
         print(f"{row.case:<22}{row.verdict:<11}{row.seen}")
         if row.held is not True:
             fell.append(row)

@@ -2,6 +2,7 @@
 separate environment.
 """
 
+import signal
 import sys
 
 import litserve as ls
@@ -66,6 +67,9 @@ if __name__ == "__main__":
         FoodClassifier(path), restart_workers=True, **how
     )  # else it ends when a worker dies
     guard(server.app)
+    # LitServe drains on Ctrl+C alone. SIGTERM, which orchestrators send, would end its main process
+    # at once.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     server.run(
         host="127.0.0.1",
         port=int(port),
