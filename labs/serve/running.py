@@ -38,6 +38,7 @@ def start(
     port: int | Iterable[int] = 0,
     log_path: Path | None = None,
     python: str | Path = sys.executable,
+    server: str = "uvicorn",
     **variables: object,
 ) -> Service:
     """Start an app as ``uvicorn`` does, and return at once, whether or not it is ready.
@@ -47,6 +48,7 @@ def start(
         port: Port to listen on, or several in the order in which they are tried; a free one when 0.
         log_path: File for its output; one in the workspace when None.
         python: Interpreter of the environment that it runs in.
+        server: Module that serves it, with uvicorn's options.
         variables: Environment variables of the app, beside those of this process.
 
     Raises:
@@ -63,7 +65,7 @@ def start(
             log_path = workspace_dir() / "logs" / f"app-{bound_port}.log"
         texts = {name: str(value) for name, value in variables.items()}
         process = child.start(
-            [python, "-m", "uvicorn", app, "--fd", descriptor, "--log-level", "warning"],
+            [python, "-m", server, app, "--fd", descriptor, "--log-level", "warning"],
             log_path,
             environment=os.environ | texts,
             folder=folder,

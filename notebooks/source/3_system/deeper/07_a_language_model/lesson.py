@@ -95,6 +95,13 @@ predict("tokens.times", sixteen=..., known=...)
 # HTTP*, and every error has OpenAI's form. `Ask` refuses what the app does not honour,
 # such as `stop` or another model: a client that asked for it must not believe that it
 # got it. `/health` answers while the model is busy.
+#
+# To make that possible, the engine computes in a process of its own, as vLLM's does:
+# OpenVINO GenAI holds Python's lock during a whole step of the model, and no other thread
+# of that process can run meanwhile. If one of the two processes is killed, the other one
+# ends too. uvicorn's supervisor then starts both again, and they load the model. New
+# requests meanwhile wait in the queue of the listening socket. A second pair of processes
+# would load the model twice, and each would batch only its own prompts.
 
 # %% question="tokens.app"
 # %%writefile {folder}/app.py
@@ -359,6 +366,10 @@ table.round(1)
 # prefix ends at the first token that differs: if the question comes first, the engine
 # does not find the 400 equal tokens. So begin a prompt with the text that all guests
 # share, continue with the text that some share, and end with the guest's question.
+#
+# The cache is in the memory of the engine's process. If that process is killed, all
+# answers under way are lost, and the next process knows no prefix. No supervisor can
+# prevent this: clients must ask again.
 #
 # ## Goodput under a promise
 #

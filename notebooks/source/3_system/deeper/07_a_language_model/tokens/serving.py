@@ -12,7 +12,8 @@ from labs.workspace import PROJECT_DIR, require_written
 def start(
     app: str | Path, *, ports: int | Iterable[int] = 0, on_progress: OnProgress = silent
 ) -> running.Service:
-    """Return a student's app as a ready service on loopback, which ends with this process.
+    """Return a student's app as a ready service on loopback, which ends with this process; if its
+    process is killed, uvicorn's supervisor starts it again.
 
     Raises:
         NotWrittenError: The app, or a program beside it, is not written yet.
@@ -25,6 +26,7 @@ def start(
     service = running.start(
         "labs.deeper.tokens.host:app",
         python=python,
+        server="labs.deeper.tokens.supervised",
         port=ports,
         APP=path,
         PYTHONPATH=PROJECT_DIR,
