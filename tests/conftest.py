@@ -153,6 +153,16 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def no_figure_is_left() -> Iterator[None]:
+    """Forget what a test drew: pyplot keeps its figures for all of the process, and the next test
+    would find them.
+    """
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
 def unpack_course(target: Path) -> Path:
     """Unpack the archive that students get, and return where."""
     with tarfile.open(pack(PROJECT_DIR, target.with_suffix(".tar.gz")).path) as packed:
