@@ -32,6 +32,10 @@ MOST_BODY_BYTES = 14_000_000
 MOST_BODY_S = 30.0
 MOST_BODIES_BYTES = 40_000_000
 
+#: Bytes of a body that are held in one piece of memory until all are there. A single piece that
+#: grows moves to another place again and again, and the gaps that it leaves cost as much as it.
+SEGMENT_BYTES = 65_536
+
 #: Formats that are decoded, by Pillow's names: fewer decoders are fewer ways in.
 FORMATS = ("JPEG", "PNG", "WEBP")
 
@@ -316,12 +320,14 @@ class _Body:
         self.is_arriving = True
         self.is_crowded_out = False
         self.size = 0
-        self._content = bytearray()
+        self._segments = [bytearray()]
 
     def take(self, piece: bytes, is_arriving: bool) -> None:
         """Add a piece; a body that was given up takes none."""
         if not self.is_crowded_out:
-            self._content += piece
+            if len(self._segments[-1]) >= SEGMENT_BYTES:
+                self._segments.append(bytearray())
+            self._segments[-1] += piece
             self.size += len(piece)
             self.is_arriving = is_arriving
 
@@ -330,13 +336,13 @@ class _Body:
         self.is_arriving = False
         self.is_crowded_out = True
         self.size = 0
-        self._content = bytearray()
+        self._segments = [bytearray()]
         self.clock.reschedule(0)
 
     def content(self) -> bytes:
         """Return it, and hold it no longer; the app does from now on."""
-        content = bytes(self._content)
-        self._content = bytearray()
+        content = b"".join(self._segments)
+        self._segments = [bytearray()]
         return content
 
 

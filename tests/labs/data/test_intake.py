@@ -221,6 +221,24 @@ def test_a_body_has_a_limit_whatever_is_said_of_its_length():
     assert status([101], b"5") == (413, []), "a length that is no length"
 
 
+@pytest.mark.parametrize("most_bytes", [1, 1000, 100_000, 2_000_000])
+def test_the_app_gets_what_was_sent_however_it_arrives(most_bytes: int):
+    """In single bytes, in pieces beside the size that is held together, or at once."""
+    random = np.random.default_rng(most_bytes)
+    sent = random.bytes(min(3_000_000, 20_000 * most_bytes))
+
+    async def pieces() -> AsyncIterator[bytes]:
+        begin = 0
+        while begin < len(sent):
+            end = begin + random.integers(1, most_bytes, endpoint=True)
+            yield sent[begin:end]
+            begin = end
+
+    bodies = Bodies()
+    assert asyncio.run(bodies.ask(pieces())) == 200
+    assert bodies.seen == [sent]
+
+
 def test_a_body_that_stops_is_given_up_before_the_app_sees_it():
     """With a 408; others are answered meanwhile."""
 
