@@ -149,11 +149,10 @@ def predict_image(request: ImageRequest):
 # 4. *Half scale*: decode a large JPEG at a half, a quarter or an eighth of its size.
 # 5. *Workers*: no framework, as many photos at once as there are processors, and faster
 #    libraries for base64, JPEG and resizing. Small photos are decoded at half scale too.
-# 6. *Bytes in*: the model gets an image's bytes, and a table replaces the
-#    normalization.
-# 7. *Own models*: each worker has its own model in OpenVINO.
+# 6. *Own models*: each worker has its own model, in OpenVINO. The model gets an image's
+#    bytes, and a table replaces the normalization.
 #
-# By what factor does each of the last six raise the answers per second of processor
+# By what factor does each of the last five raise the answers per second of processor
 # time, compared with the previous step? Predict it for square photos of 512 pixels; for
 # *half scale*, for photos that are 1,000 to 3,000 pixels wide.
 
@@ -164,7 +163,6 @@ predict(
     int8=...,
     half=...,
     workers=...,
-    bytes_in=...,
     own_models=...,
 )
 
@@ -223,7 +221,7 @@ change("one_thread.py", "half.py", INTAKE, DRAFT)
 # %% [markdown]
 # ## Workers
 #
-# The last three steps need new code. `worker.py` turns the bodies of requests into
+# The last two steps need new code. `worker.py` turns the bodies of requests into
 # statuses and JSON texts, and refuses the same requests as *Serve over HTTP*. `pybase64`
 # and `simplejpeg` use vector instructions, as PyTorch does when it resizes. A large photo
 # is decoded at the same scale as before, and a small one, of 448 to 640 pixels, at half
@@ -433,7 +431,7 @@ app = Bounded(route)  # counts a body's bytes while they arrive, as `guard` does
 check("whole.app", folder / "app.py")
 
 # %% [markdown]
-# ## Bytes in
+# ## Bytes for the model
 #
 # The first operator of your INT8 file is a `QuantizeLinear`: it turns normalized float32
 # into bytes. So the float32 tensor, four times the size of the image's bytes, was not
@@ -478,9 +476,9 @@ np.save(folder / "bytes.npy", [bytes_of(*channel) for channel in channels])
 # %% [markdown]
 # ## Where does a photo's time go?
 #
-# The next cell draws the processor time of each stage of the starting app and of this
-# step: above for a square photo of 512 pixels, below for one of 12 megapixels, as a phone
-# takes it.
+# The next cell draws the processor time of each stage of the starting app and of the
+# worker with this model: above for a square photo of 512 pixels, below for one of 12
+# megapixels, as a phone takes it.
 
 # %% folded=true
 sys.path.insert(0, str(folder))
@@ -518,7 +516,7 @@ older = {
     "normalize": older_normalize,
     "the model": older_model,
 }
-bytes_in = {
+with_bytes = {
     "JSON and base64": worker.file_of,
     "decode": worker.pixels_of,
     "resize": worker.square,
@@ -528,7 +526,7 @@ bytes_in = {
 figure, axes = plt.subplots(2, 2, figsize=(9, 4.8), sharex="row", sharey=True)
 stages = {}
 for row, (kind, content) in zip(axes, {"512²": photo(0), "12 MP": phone_photo()}.items()):
-    for axis, (app, steps) in zip(row, {"older": older, "bytes in": bytes_in}.items()):
+    for axis, (app, steps) in zip(row, {"older": older, "with bytes": with_bytes}.items()):
         times_s = pd.Series(stage_times(steps, body_of(content), turns=25))
         stages[f"{kind}, {app}"] = 1e3 * times_s
         axis.barh(times_s.index, 1e3 * times_s)
@@ -551,7 +549,7 @@ for kind, share in shares.items():
 small = open_photo(phone_photo())
 small.thumbnail((597, 448))
 small.save(content := io.BytesIO(), "JPEG", quality=85)
-small_s = sum(stage_times(bytes_in, body_of(content.getvalue()), turns=25).values())
+small_s = sum(stage_times(with_bytes, body_of(content.getvalue()), turns=25).values())
 before_kb, after_kb = len(phone_photo()) / 1e3, len(content.getvalue()) / 1e3
 print(
     f"12 MP, made smaller before the upload: {before_kb:,.0f} KB become {after_kb:.0f} KB"
@@ -657,7 +655,7 @@ app = alone.app
 # %% [markdown]
 # ## All steps in turns
 #
-# Now all eight services run at once, each with one worker per processor of this machine,
+# Now all seven services run at once, each with one worker per processor of this machine,
 # and sixteen clients ask them in turns: first with square photos of 512 pixels, then with
 # photos as people *send* them, 4:3 and 3:4, 1,000 to 3,000 pixels wide, half of them
 # stored lying or upside down. Then each service answers all 760. This takes about four
@@ -676,7 +674,6 @@ servers["whole-one-thread"] = written("whole", "one_thread", fp32)
 servers["whole-int8"] = written("whole", "one_thread", int8)
 servers["whole-half"] = written("whole", "half", int8)
 servers["whole-workers"] = written("whole", "app", int8, **floats)
-servers["whole-bytes-in"] = written("whole", "app", bytes_path, **table)
 servers["whole-own-models"] = written("whole", "fours", bytes_path, own_runtime, **table)
 square, square_labels = zip(*evaluation_uploads())
 sent, sent_labels = zip(*sent_photos())
@@ -686,7 +683,7 @@ with serving(servers=servers) as targets:
     def in_turns(report):
         return race(targets, concurrency=16, rounds=6, duration_s=1.5, on_progress=report)
 
-    turns = run_with_progress(in_turns, "Eight services, square photos")
+    turns = run_with_progress(in_turns, "Seven services, square photos")
     with_sent = {}
     for name, target in targets.items():
         with_sent[f"{name}-sent"] = with_photos(target, sent[::6])
@@ -696,7 +693,7 @@ with serving(servers=servers) as targets:
             with_sent, concurrency=16, rounds=4, duration_s=1.5, on_progress=report
         )
 
-    sent_turns = run_with_progress(in_turns_with_sent, "Eight services, sent photos")
+    sent_turns = run_with_progress(in_turns_with_sent, "Seven services, sent photos")
     for name, target in targets.items():
         classes[name] = classes_of(target, square + sent)
 for record in turns + sent_turns:
@@ -744,7 +741,7 @@ files_of["INT8, own models"] = (int8, own_runtime)
 for kind, (path, runtime) in files_of.items():
     call = caller(open_model(path, runtime))
     plain[kind] = np.array([call(tensor).argmax() for tensor in tensors])
-kinds = ["float32"] * 3 + ["INT8"] * 4 + ["INT8, own models"]
+kinds = ["float32"] * 3 + ["INT8"] * 3 + ["INT8, own models"]
 right = classes.eq(labels, axis=0)
 changed = classes.diff(axis=1).ne(0)
 rows = {}
@@ -767,9 +764,9 @@ answers
 # Five steps may change a class. *Cut* shows the model other pixels of every photo that is
 # not square or was stored lying; the starting app's row shows what squashing costs.
 # *INT8* rounds, and *own models* rounds in another runtime. *Half scale* decodes large
-# photos with another filter, and *workers* the small ones too. *One thread* and *bytes
-# in* compute the same: the table contains the same bytes as the output of the model's
-# first operator.
+# photos with another filter, and *workers* the small ones too. *One thread* computes the
+# same. So does the table: it contains the bytes that the model's first operator would
+# compute.
 #
 # ## Changes that did not help
 #

@@ -22,8 +22,7 @@ prediction(
     int8="your INT8 file",
     half="decoding large photos at half scale",
     workers="workers without a framework",
-    bytes_in="a model that takes bytes",
-    own_models="one OpenVINO model per worker",
+    own_models="one OpenVINO model per worker, with bytes as input",
 )
 
 #: The number of workers that the program reports.
