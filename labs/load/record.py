@@ -83,7 +83,7 @@ def load_record(
     if not answered:
         first_answer = result["first"][:300] or "nothing at all"
         raise NothingAnsweredError(
-            f"{target.name}: none of {len(requests)} requests was answered well. Is the "
+            f"{option}, {target.name}: none of {len(requests)} requests was answered well. Is the "
             "server up, and is this what it expects? The first answer was: "
             f"{first_answer}"
         )
