@@ -96,7 +96,9 @@ def fire(
             if stop.wait(max(0.0, start_s + window.begin_s - time.monotonic())):
                 return
             on_window(window.attack)
-            _attack(window.attack, attacked(), start_s + window.end_s, stop, seen)
+            # As long as planned, also if the service was started again until now.
+            end_s = time.monotonic() + window.end_s - window.begin_s
+            _attack(window.attack, attacked(), end_s, stop, seen)
             if revive():
                 seen.events.append((time.monotonic(), "it was started again by hand"))
             on_window("")
