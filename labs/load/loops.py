@@ -17,12 +17,16 @@ import atexit
 import base64
 import contextlib
 import json
+import math
+import queue
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 from labs.display.format import milliseconds, rate
 from labs.load.record import load_record
@@ -32,9 +36,13 @@ from labs.load.usage import Sampler
 from labs.records import Measurement
 from labs.runtimes.progress import OnProgress, silent
 
+#: Waits of a second, one after another, in which a sender may say nothing beyond its requests' own
+#: time limits. They are counted, so that a computer that sleeps meanwhile adds one.
+_SILENT_WAITS = 60
+
 
 class SenderError(RuntimeError):
-    """The sender's process failed; the message ends with its output."""
+    """The sender's process failed or fell silent; the message ends with its output."""
 
 
 def closed_loop(
@@ -198,6 +206,7 @@ class _Sender:
     """A process of ``labs.load.sender``, which carries out one plan after another."""
 
     def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory()
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - it lives as long as the process
         self.process = subprocess.Popen(
             [sys.executable, "-m", "labs.load.sender"],
@@ -206,24 +215,55 @@ class _Sender:
             stderr=self._errors,
             text=True,
         )
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        """Pass on what the process says; an empty line is its end."""
+        for line in self.process.stdout or ():
+            self._lines.put(line)
+        self._lines.put("")
 
     def events(self, plan: dict) -> Iterator[dict]:
-        """Yield what a plan's run tells: 'ready', then 'progress' and the 'result'."""
+        """Yield what a plan's run tells: 'ready', then 'progress' and the 'result'.
+
+        Raises:
+            SenderError: It ended without a result, or has said nothing for too long.
+        """
+        result = Path(self._folder.name, "result.json")
+        plan = plan | {"result_file": str(result)}
         with contextlib.suppress(BrokenPipeError):
             print(json.dumps(plan), file=self.process.stdin, flush=True)
-        for line in self.process.stdout or ():
+        while line := self._next_line(plan):
             event = json.loads(line)
-            yield event
             if event["event"] == "result":
+                yield event | json.loads(result.read_text())
                 return
+            yield event
         self._errors.seek(0)
         last_words = self._errors.read().strip()[-1500:]
         raise SenderError(f"the sender stopped without a result:\n{last_words}")
 
+    def _next_line(self, plan: dict) -> str:
+        # While it warms up it says nothing, and each of its clients may wait in vain every time.
+        turns = math.ceil(plan["warmup_requests"] / plan["warmup_clients"])
+        waits = _SILENT_WAITS + math.ceil(turns * plan["timeout_s"])
+        for _ in range(waits):
+            with contextlib.suppress(queue.Empty):
+                return self._lines.get(timeout=1.0)
+        raise SenderError(
+            f"the sender has said nothing for {waits} seconds and was ended; nothing of this run "
+            "was recorded. Run it again; if it happens again, close what else uses the processor."
+        )
+
     def close(self) -> None:
-        self.process.kill()
-        self.process.communicate()
+        """End the process."""
+        with self.process:  # closes its pipes
+            self.process.kill()
+            self._listener.join()
         self._errors.close()
+        self._folder.cleanup()
 
 
 #: Senders that wait for another plan: starting one takes a third of a second, which a race would

@@ -27,6 +27,7 @@ from labs.load import (
     Served,
     closed_loop,
     image_inputs,
+    loops,
     open_loop,
     predict,
     tensor_inputs,
@@ -201,6 +202,26 @@ def test_a_run_can_be_stopped(told_target) -> None:
             told_target, concurrency=1, duration_s=60, option="long", on_progress=on_progress
         )
     assert {child.pid for child in psutil.Process().children()} <= before
+
+
+def test_a_silent_sender_is_ended(told_target, monkeypatch) -> None:
+    """One that stands still ends the run with a message, and the next run has another."""
+    monkeypatch.setattr(loops, "_SILENT_WAITS", 1)
+    stopped = []
+
+    def stop_sender(fraction: float, text: str) -> None:
+        if "requests/s" in text and not stopped:
+            for child in psutil.Process().children():
+                if "labs.load.sender" in child.cmdline():
+                    child.suspend()
+                    stopped.append(child)
+
+    run = partial(closed_loop, told_target, concurrency=1, timeout_s=0.5)
+    with pytest.raises(loops.SenderError, match=r"said nothing for 3 seconds.*Run it again"):
+        run(duration_s=60, option="silent", on_progress=stop_sender)
+    assert stopped
+    assert not any(child.is_running() for child in stopped)
+    assert len(run(requests=5, option="next").samples) == 5
 
 
 def test_progress_and_load_are_told(told_target) -> None:
