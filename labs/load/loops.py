@@ -220,7 +220,7 @@ class _Sender:
         self._listener.start()
 
     def _listen(self) -> None:
-        """Pass on what the process says; an empty line is its end."""
+        """Pass the lines of the process on; an empty text marks its end."""
         for line in self.process.stdout or ():
             self._lines.put(line)
         self._lines.put("")
@@ -246,7 +246,7 @@ class _Sender:
         raise SenderError(f"the sender stopped without a result:\n{last_words}")
 
     def _next_line(self, plan: dict) -> str:
-        # While it warms up it says nothing, and each of its clients may wait in vain every time.
+        # It is silent while it warms up, and each request of a client may take until its timeout.
         turns = math.ceil(plan["warmup_requests"] / plan["warmup_clients"])
         waits = _SILENT_WAITS + math.ceil(turns * plan["timeout_s"])
         for _ in range(waits):

@@ -22,7 +22,7 @@ prediction(
     int8="your INT8 file",
     half="decoding large photos at half scale",
     workers="workers without a framework",
-    own_models="one OpenVINO model per worker, with bytes as input",
+    own_models="own OpenVINO models for each worker, with bytes as input",
 )
 
 #: The number of workers that the program reports.
