@@ -34,6 +34,14 @@ for path in sorted(pathlib.Path(sys.argv[2]).glob("*.photo")):
     np.save(path.with_suffix(f".{sys.argv[1]}.npy"), seen)
 """
 
+#: Runs in the programs' folder: how long each model's last photo took, in ms; 0 before a first one.
+_BEGUN = """
+import own_models
+
+for models in own_models.free_models:
+    for request in models.values():
+        print(request.latency)
+"""
 
 #: How far two libraries may round apart, of 256 levels: once as they decode, once as they resize.
 _ROUNDING_LEVELS = 2
@@ -125,3 +133,20 @@ def test_the_starting_app_squeezes_a_photo_and_opens_it_lying(
     squeezed = stored.resize((224, 224), Image.Resampling.BILINEAR)
     assert np.allclose(other, to_input(squeezed), atol=2e-6)
     assert not np.allclose(other, to_input(open_photo(lying)), atol=0.1)
+
+
+def test_own_models_compute_a_first_photo_before_there_are_threads(programs, onnx_path):
+    """In some starts, two threads at their first photos would wait for each other for ever."""
+    variables = {"MODEL": str(onnx_path), "LEVELS": "levels.npy"}
+    variables |= {"RUNTIME": "openvino", "WORKERS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", _BEGUN],
+        cwd=programs,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    latencies_ms = [float(line) for line in done.stdout.split()]
+    assert len(latencies_ms) == 4
+    assert min(latencies_ms) > 0
