@@ -121,7 +121,7 @@ def test_counting_stops_where_it_has_seen_enough(tmp_path: Path):
     assert of_folder(tmp_path / "none", 10) == SandboxUsage()
     with Sandbox() as sandbox:
         nest = "import os\nfor _ in range(25): os.mkdir('a' * 200); os.chdir('a' * 200)"
-        # Not as a command of the sandbox, which ends one that it sees making so many.
+        # Not as a command of the sandbox, whose watch ends one that has made such a folder.
         subprocess.run([sys.executable, "-c", nest], cwd=sandbox.folder, check=True)
         assert of_folder(sandbox.folder, 10_000).entries == float("inf")
     assert not sandbox.temporary.exists()
