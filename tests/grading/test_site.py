@@ -57,17 +57,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "built" / "html"
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    """It serves a folder, and logs nothing."""
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
 @pytest.fixture
 def served(site: Path) -> Iterator[str]:
-    """Serve the site as a visitor gets it; yield its address, on loopback."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site))) as server:
+    """Serve the site by HTTP on loopback, as a visitor gets it; yield its address."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
