@@ -96,9 +96,10 @@ def fire(
             if stop.wait(max(0.0, start_s + window.begin_s - time.monotonic())):
                 return
             on_window(window.attack)
-            # As long as planned, also if the service was started again until now.
+            target = attacked()
+            # As long as planned, whatever took its time until now.
             end_s = time.monotonic() + window.end_s - window.begin_s
-            _attack(window.attack, attacked(), end_s, stop, seen)
+            _attack(window.attack, target, end_s, stop, seen)
             if revive():
                 seen.events.append((time.monotonic(), "it was started again by hand"))
             on_window("")

@@ -43,6 +43,8 @@ class FireService:
         """
         require_written([program])
         self.program = program
+        # Made here: its large bodies take a second, which would be the first attack's.
+        self._interface = photos()
         self._variables = {name: str(value) for name, value in variables.items()}
         self._port = 0
         self._logs: list[Path] = []
@@ -64,7 +66,7 @@ class FireService:
     @property
     def target(self) -> Target:
         """It as attacks see it."""
-        return Target(self.url, photos(), (self._service.pid,))
+        return Target(self.url, self._interface, (self._service.pid,))
 
     @property
     def service(self) -> Service:

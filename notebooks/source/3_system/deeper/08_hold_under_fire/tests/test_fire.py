@@ -106,11 +106,17 @@ def test_the_unprotected_service_falls_and_the_repaired_one_holds(
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path))
     write_programs("fire", tmp_path)
     variables = {"MODEL": model, "WORKERS": 2, "MAY_WAIT": 64, "BODY_S": 3, "GRACE_S": 3}
+    first = plan(3, 40)[0]
+    planned_s = first.end_s - first.begin_s
     shares = {}
     for name in ("frail", "serve"):
         with FireService(tmp_path / f"{name}.py", **variables) as service:
             record = attack(service, model, seed=3, option=f"fire-{name}", duration_s=40)
         print(table({name: record}).to_string())
+        name_of_first, begin_s, end_s = record.details["windows"][0]
+        assert name_of_first == first.attack
+        # Making its bodies took nothing of its time.
+        assert end_s - begin_s >= planned_s - 0.1
         shares[name] = {attack: score.share for attack, score in scores(record).items()}
         assert not service.log_of("kills").empty
     for name in ("half-open", "kills", "drain"):
