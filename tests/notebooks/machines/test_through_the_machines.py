@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from chameleon_rehearsal.testing import ask
 from grading.builder.rehearse import missed, own_testbed, scores
 from grading.gradescope.package import build_package
-from labs.course.lessons import Lesson, lessons
+from labs.course.lessons import KINDS, Lesson, lessons
 from labs.edge.files import part_1_files
 from tests.conftest import unpack_course
 from tests.grading.exported import exported
@@ -41,13 +42,21 @@ NODES = {1: "a100", 3: "p100"}
 HUB_LIMIT_MB = 350
 
 
-# The longest first. The last is another student, who chooses a slice of an H100 and runs what is
-# new then.
+# The longest first; part 3's deep dives take none of its lessons' files, so another worker can run
+# them. The last is another student, who chooses a slice of an H100 and runs what is new then.
 @pytest.mark.parametrize(
-    ("number", "machine"), [(1, ""), (3, ""), (2, ""), (1, "g1.h100.vgpu.1g.12gb")]
+    ("number", "kinds", "machine"),
+    [
+        pytest.param(1, KINDS, "", id="part 1"),
+        pytest.param(3, ["deeper"], "", id="part 3's deep dives"),
+        pytest.param(3, ["core"], "", id="part 3's core"),
+        pytest.param(2, KINDS, "", id="part 2"),
+        pytest.param(1, ["core"], "g1.h100.vgpu.1g.12gb", id="a slice of an H100"),
+    ],
 )
 def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
     number: int,
+    kinds: Sequence[str],
     machine: str,
     hub: Hub,
     tmp_path: Path,
@@ -56,9 +65,8 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
 ):
     """An instructor's promise to students: they can do it, and earn every point."""
     # The first part's student has begun at the start.
-    wanted = [
-        lesson for lesson in lessons() if lesson.part in ((0, 1) if number == 1 else (number,))
-    ]
+    parts = (0, 1) if number == 1 else (number,)
+    wanted = [lesson for lesson in lessons() if lesson.part in parts and lesson.kind in kinds]
     wanted = [lesson for lesson in wanted if "hub" in lesson.where] if machine else wanted
     for lesson in wanted:
         hub.solve(lesson)
@@ -86,16 +94,18 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
                 f"{lesson.name}: {time.monotonic() - began_s:.0f} s, {_used_s() - used_s:.0f} s of "
                 "processor"
             )
-        left = ask(tmp_path / "testbed", "GET", "/status")
-    if machine:
-        assert left["servers"] == left["volumes"] == left["floating_ips"] == []
-        leases = {(lease["site"], lease["name"]) for lease in left["leases"]}
-        assert leases <= {("CHI@TACC", "practice")}
+        if machine:
+            left = ask(tmp_path / "testbed", "GET", "/status")
+            assert left["servers"] == left["volumes"] == left["floating_ips"] == []
+            leases = {(lease["site"], lease["name"]) for lease in left["leases"]}
+            assert leases <= {("CHI@TACC", "practice")}
     here, away = missed(scores(hub.workspace, wanted))
     assert {row.id: row.message for row in here} == {}
     elsewhere = {row.id for row in away}
     print(f"held at most by lesson, MB: {held}", file=sys.stderr)
     assert all(50 < peak_mb < HUB_LIMIT_MB for peak_mb in held.values()), held
+    if kinds == ["deeper"]:
+        return  # a deep dive earns no points, so there is nothing to hand in
     packed = hub.work / "handed-in.zip"
     submit = [
         str(hub.python),
